@@ -1,0 +1,1 @@
+"""Texts of the sample guidelines and the layout that turns them into PDF."""

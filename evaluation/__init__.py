@@ -1,0 +1,1 @@
+"""Datasets, arms and measures over the same assembly that is served."""

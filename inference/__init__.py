@@ -1,0 +1,1 @@
+"""A consultation becomes a diagnosis with verified citations, or an abstention."""

@@ -1,0 +1,90 @@
+"""Checks every citation against what is stored: the quote must be there byte for byte, and say what the statement says."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from inference.types import Citation, CitationCheck, Evidence, EvidenceKind, Statement, Verdict
+from knowledge.blobs import BlobStore
+from knowledge.errors import BlobCorrupt, NotFound
+from knowledge.registry import Registry
+
+# Numbers, also as ranges, ratios and decimals; the unit follows directly or after one space.
+_QUANTITY = re.compile(r"\d+(?:[.,:/–-]\d+)*(?:\s?(?:%|‰|[µμ]g|mcg|mg|g|kg|ml|mm|cm|nm|mJ|J|IU|units?)\b)?", re.IGNORECASE)
+
+
+class CitationVerifier:
+    """Reads the stored text itself, never the copy in the ledger: a ledger can be wrong, and then it must show."""
+
+    def __init__(self, registry: Registry, blobs: BlobStore) -> None:
+        self._registry = registry
+        self._blobs = blobs
+
+    def verify(self, report: Sequence[Statement], ledger: Sequence[Evidence]) -> tuple[Statement, ...]:
+        """The same statements with a verdict, and the page, on each citation."""
+        by_key = {item.key: item for item in ledger}
+        texts: dict[str, str] = {}  # one read per stored version, however often it is cited
+        return tuple(
+            replace(
+                statement,
+                citations=tuple(self._check(statement, one, by_key, texts) for one in statement.citations),
+            )
+            for statement in report
+        )
+
+    def _check(
+        self, statement: Statement, citation: Citation, ledger: Mapping[str, Evidence], texts: dict[str, str]
+    ) -> Citation:
+        evidence = ledger.get(citation.evidence)
+        if evidence is None:
+            return replace(citation, verdict=Verdict.UNSUPPORTED, problem="cites evidence that is not in the ledger")
+        try:
+            stored = self._stored_text(evidence, texts)
+        except (NotFound, BlobCorrupt) as error:
+            return replace(citation, verdict=Verdict.UNSUPPORTED, problem=str(error))
+        if not citation.quote or stored[citation.start : citation.end] != citation.quote:
+            return replace(citation, verdict=Verdict.UNSUPPORTED, problem="the quote is not in the stored text")
+        verdict, problem = judge(statement.text, citation.quote)
+        return replace(citation, page=self._page(evidence, citation.start), verdict=verdict, problem=problem)
+
+    def _stored_text(self, evidence: Evidence, texts: dict[str, str]) -> str:
+        if evidence.kind is EvidenceKind.CASE:
+            return self._registry.case(evidence.id).caption
+        version = self._registry.document(str(evidence.version_id)).version
+        digest = version.text_sha256
+        if digest is None:
+            raise NotFound("the cited version has no text")
+        if digest not in texts:
+            texts[digest] = self._blobs.get(digest).decode()
+        return texts[digest]
+
+    def _page(self, evidence: Evidence, start: int) -> int | None:
+        if evidence.kind is EvidenceKind.CASE:
+            return None
+        pages = self._registry.pages(str(evidence.version_id))
+        return next((page.number for page in pages if page.start <= start < page.end), None)
+
+
+def judge(statement: str, quote: str) -> tuple[Verdict, str | None]:
+    """How far a quote that is really there carries a statement. Every quantity of the statement must be in the quote."""
+    missing = [number for number in quantities(statement) if number not in quantities(quote)]
+    if missing:
+        return Verdict.UNSUPPORTED, f"the cited text does not say {missing[0]}"
+    if _plain(statement) in _plain(quote):
+        return Verdict.SUPPORTED, None
+    return Verdict.PARTLY, "the statement is not in the words of the cited text"
+
+
+def quantities(text: str) -> list[str]:
+    """Numbers with their units, white space removed, in order."""
+    return ["".join(match.group().split()).casefold() for match in _QUANTITY.finditer(text)]
+
+
+def count(report: Sequence[Statement]) -> CitationCheck:
+    """How many citations of a report are supported."""
+    verdicts = [citation.verdict for statement in report for citation in statement.citations]
+    return CitationCheck(verdicts.count(Verdict.SUPPORTED), len(verdicts))
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.split())

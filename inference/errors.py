@@ -1,0 +1,19 @@
+"""What can go wrong while answering. Declining is a result (`Abstention`), never one of these."""
+
+
+class InferenceError(Exception):
+    """Root of this layer's errors."""
+
+    reason = "inference_error"
+
+
+class ConsultationRefused(InferenceError):
+    """The request itself cannot be answered: no picture, too many, an option out of range."""
+
+    reason = "consultation_refused"
+
+
+class CalibrationBroken(InferenceError):
+    """The calibration beside an index cannot be read."""
+
+    reason = "calibration_broken"

@@ -1,0 +1,256 @@
+"""Reading PDFs from the parent's side: a warm child does the parsing, this module sees to limits and composes text."""
+
+import base64
+import re
+import stat
+import threading
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from knowledge.errors import DocumentRefused
+from knowledge.pdf.channel import Child, ChildDied, ChildTimedOut
+from knowledge.pdf.headings import Composed, compose
+from knowledge.pdf.layout import Row
+from knowledge.pdf.limits import PdfLimits
+from knowledge.pdf.refusals import page_warnings, refused
+from knowledge.pdf.repairs import repair
+from knowledge.types import ExtractedText, Page, PageState
+
+_HEADER_WITHIN = 1024
+"""Bytes in which `%PDF-` must occur; readers tolerate that much before it."""
+_FILE_NAME_LIKE = re.compile(r"(\.\w{2,5}$)|(^microsoft word\b)|[\\/]|(^untitled)", re.IGNORECASE)
+_REFUSAL_OF_PAGE = {"timed_out": "timed_out", "parser_died": "parser_died", "out_of_memory": "parser_died"}
+
+
+@dataclass(slots=True)
+class _Reading:
+    """What one extraction has gathered so far."""
+
+    deadline: float
+    pages: int | None = None
+    title: str | None = None
+    rows: list[list[Row]] = field(default_factory=list)
+    states: list[tuple[PageState, str | None]] = field(default_factory=list)
+    little: list[int] = field(default_factory=list)
+    warnings: dict[str, int] = field(default_factory=dict)
+    other_pages: int | None = None
+
+    @property
+    def next_page(self) -> int:
+        return len(self.states) + 1
+
+    def lose_page(self, reason: str) -> None:
+        self.rows.append([])
+        self.states.append((PageState.FAILED, reason))
+
+
+class PdfExtractor:
+    """Extracts and renders PDFs in one child process, which is started when first needed and kept warm.
+
+    Thread-safe: calls wait for each other. Use it as a context manager, or call `close`. Every failure of a file is a
+    `DocumentRefused`; using it after `close` is a ValueError.
+    """
+
+    def __init__(self, limits: PdfLimits | None = None) -> None:
+        self.limits = limits or PdfLimits()
+        self._lock = threading.Lock()
+        self._child: Child | None = None
+        self._files = 0
+        self._closed = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the child. Waits for a call that is running."""
+        with self._lock:
+            self._closed = True
+            self._drop_child()
+
+    def extract(self, path: Path) -> ExtractedText:
+        """Text, pages and headings of a PDF. Raises DocumentRefused.
+
+        A page that cannot be read is reported as failed and the others survive, also when it costs the child its life;
+        a document of which no page has text is refused.
+        """
+        self._check_file(path)
+        with self._conversation():
+            # The clock starts here: waiting for another file is not this one's time.
+            reading = _Reading(time.monotonic() + self.limits.seconds)
+            self._read(path, reading)
+        self._check_text(reading)
+        return _extracted(reading, compose(reading.rows))
+
+    def render(self, path: Path, page: int, *, max_pixels: int = 2_000_000) -> bytes:
+        """A page (1-based) as PNG of at most `max_pixels` pixels. Raises DocumentRefused."""
+        if max_pixels < 1:
+            raise ValueError("max_pixels must be positive")
+        self._check_file(path)
+        with self._conversation():
+            deadline = time.monotonic() + self.limits.seconds_per_page
+            request = {"op": "render", "path": str(path.resolve()), "page": page, "max_pixels": max_pixels}
+            try:
+                self._send(request)
+                message = self._receive(deadline)
+            except ChildTimedOut:
+                raise refused("timed_out", page, seconds=self.limits.seconds_per_page) from None
+            except ChildDied:
+                raise refused("parser_died", page) from None
+        return base64.b64decode(message["png"])
+
+    @contextmanager
+    def _conversation(self) -> Iterator[None]:
+        """One request and its answers, undisturbed. Whatever breaks off in between costs the child.
+
+        Answers that nobody waits for any more (an interrupt, say) would otherwise reach the next caller.
+        """
+        with self._lock:
+            if self._closed:
+                raise ValueError("this PdfExtractor is closed")
+            try:
+                yield
+            except DocumentRefused:
+                raise
+            except BaseException:
+                self._drop_child()
+                raise
+
+    def _check_file(self, path: Path) -> None:
+        """Refuse what needs no parser to refuse."""
+        try:
+            about = path.stat()
+            if not stat.S_ISREG(about.st_mode):
+                raise refused("unreadable")
+            with path.open("rb") as file:
+                head = file.read(_HEADER_WITHIN)
+        except OSError:
+            raise refused("unreadable") from None
+        if about.st_size > self.limits.bytes:
+            raise refused("too_large", bytes=self.limits.bytes, characters=self.limits.characters)
+        if not head:
+            raise refused("empty_file")
+        if b"%PDF-" not in head:
+            raise refused("not_a_pdf")
+
+    def _read(self, path: Path, reading: _Reading) -> None:
+        """Read all pages, with a new child from the next page on whenever a page costs one."""
+        for _ in range(self.limits.restarts + 1):
+            try:
+                self._read_on(path, reading)
+                return
+            except (ChildTimedOut, ChildDied) as failure:
+                reason = "timed_out" if isinstance(failure, ChildTimedOut) else "parser_died"
+                page = None if reading.pages is None else reading.next_page
+                if reading.pages is None or time.monotonic() >= reading.deadline:
+                    raise refused(reason, page, seconds=self.limits.seconds) from None
+                if reading.next_page > reading.pages:
+                    return
+                reading.lose_page(reason)
+        raise refused(reason, page, seconds=self.limits.seconds)
+
+    def _read_on(self, path: Path, reading: _Reading) -> None:
+        bounds = {"pages": self.limits.pages, "characters": self.limits.characters}
+        self._send({"op": "extract", "path": str(path.resolve()), "first": reading.next_page, "limits": bounds})
+        # Opening may take long (a large cross-reference table); pages have their own, shorter limit.
+        message = self._receive(reading.deadline)
+        reading.pages, reading.title = int(message["pages"]), message["title"]
+        while True:
+            message = self._receive(min(reading.deadline, time.monotonic() + self.limits.seconds_per_page))
+            if message["kind"] == "done":
+                reading.warnings, reading.other_pages = message["warnings"], message["other_pages"]
+                return
+            reading.rows.append([Row(*row) for row in message["rows"]])
+            reading.states.append((PageState(message["state"]), message["reason"]))
+            if message["little"]:
+                reading.little.append(message["page"])
+
+    def _send(self, request: dict[str, Any]) -> None:
+        if self._files >= self.limits.files_per_worker:
+            self._drop_child()
+        try:
+            if self._child is None:
+                self._child = Child(self.limits.memory_bytes)
+            self._files += 1
+            self._child.send(request)
+        except ChildDied:
+            # It died between two files (the system's memory killer, say), which is not this file's fault.
+            self._drop_child()
+            self._child = Child(self.limits.memory_bytes)
+            self._child.send(request)
+
+    def _receive(self, deadline: float) -> dict[str, Any]:
+        """The child's next message; the child is gone after any failure. A refusal is raised as such."""
+        if self._child is None:
+            raise ChildDied
+        try:
+            message = self._child.receive(deadline)
+        except (ChildTimedOut, ChildDied):
+            self._drop_child()
+            raise
+        if message["kind"] == "refused":
+            raise refused(message["reason"], message["page"], **{"bytes": self.limits.bytes, **message["detail"]})
+        return message
+
+    def _drop_child(self) -> None:
+        if self._child is not None:
+            self._child.kill()
+            self._child = None
+        self._files = 0
+
+    def _check_text(self, reading: _Reading) -> None:
+        """Refuse a document of which no page has text, by the cause that most needs an answer."""
+        if any(reading.rows):
+            return
+        pages = len(reading.states)
+        failed = [i for i, (state, _) in enumerate(reading.states, start=1) if state is PageState.FAILED]
+        pictures = [i for i, (state, _) in enumerate(reading.states, start=1) if state is PageState.IMAGE_ONLY]
+        if failed:
+            reasons = Counter(_REFUSAL_OF_PAGE.get(str(reason), "broken_pdf") for _, reason in reading.states if reason)
+            raise refused(reasons.most_common(1)[0][0], failed[0], seconds=self.limits.seconds_per_page)
+        if (reading.other_pages or 0) > pages:
+            raise refused("broken_pdf")
+        if pictures:
+            raise refused("image_only", pictures[0], pictures=len(pictures), pages=pages)
+        raise refused("no_text", pages=pages)
+
+
+def _extracted(reading: _Reading, composed: Composed) -> ExtractedText:
+    pages = tuple(
+        Page(number, start, end, state, reason)
+        for number, ((start, end), (state, reason)) in enumerate(
+            zip(composed.spans, reading.states, strict=True), start=1
+        )
+    )
+    title = composed.title or _usable_title(reading.title)
+    return ExtractedText(composed.text, pages, composed.headings, title, tuple(_warnings(reading)))
+
+
+def _usable_title(title: str | None) -> str | None:
+    """The file's own title, unless it is the name of a file, which many programs put there."""
+    title = " ".join(repair(title or "").split())
+    return None if not title or _FILE_NAME_LIKE.search(title) else title
+
+
+def _warnings(reading: _Reading) -> list[str]:
+    states: dict[str, list[int]] = defaultdict(list)
+    for number, (state, _) in enumerate(reading.states, start=1):
+        states[state.value].append(number)
+    found = page_warnings(states, len(reading.states), reading.little)
+    if reading.other_pages is not None and reading.other_pages != len(reading.states):
+        found.append(
+            f"Readers disagree about the number of pages: {len(reading.states)} were read, another reader finds"
+            f" {reading.other_pages}. The file may be damaged."
+        )
+    if reading.warnings:
+        total = sum(reading.warnings.values())
+        often = max(reading.warnings, key=lambda template: reading.warnings[template])
+        found.append(f"The parser warned {total} times, most often: {often}")
+    return found

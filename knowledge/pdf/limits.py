@@ -1,0 +1,30 @@
+"""What one PDF may cost. Files come from outside: size, time, memory and output are all bounded."""
+
+from dataclasses import dataclass, fields
+
+
+@dataclass(frozen=True, slots=True)
+class PdfLimits:
+    """Bounds per document; every field is positive. Raises ValueError for one that is not."""
+
+    bytes: int = 100_000_000
+    """File size in bytes: the largest illustrated guidelines are about half of this."""
+    pages: int = 2_000
+    """Pages per document: a whole textbook passes, a page-tree bomb does not."""
+    seconds: float = 120.0
+    """Wall-clock seconds per document, restarts included: what one ingest may hold its worker."""
+    seconds_per_page: float = 20.0
+    """Wall-clock seconds for a page or a rendering: a dense vector figure takes about 8."""
+    memory_bytes: int = 2 * 1024**3
+    """Address space of the child process in bytes: ordinary files stay under a quarter of it."""
+    characters: int = 20_000_000
+    """Characters of text per document: ten times a long textbook."""
+    restarts: int = 5
+    """Pages of one document that may cost their child before the document is given up."""
+    files_per_worker: int = 200
+    """Files after which the child is replaced, so that leaks and fragmentation stay bounded."""
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            if getattr(self, field.name) <= 0:
+                raise ValueError(f"PdfLimits.{field.name} must be positive")

@@ -1,0 +1,161 @@
+"""Reading and rendering one PDF with pypdf and PDFium. Runs only in the child process."""
+
+import gc
+import io
+import logging
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import astuple
+from typing import Any
+
+import pypdf
+import pypdfium2
+from pypdf.errors import FileNotDecryptedError, LimitReachedError, PyPdfError
+
+from knowledge.pdf.gathering import gather
+from knowledge.pdf.layout import rows_of
+
+# Below pypdf's defaults, because files come from outside; each is several times what real guidelines need.
+_LOWERED: dict[str, Any] = {
+    "zlib_maximum_output_length": 32_000_000,
+    "lzw_maximum_output_length": 32_000_000,
+    "run_length_maximum_output_length": 32_000_000,
+    "brotli_maximum_output_length": 32_000_000,
+    "array_based_stream_maximum_output_length": 32_000_000,
+    "stream_decoding_work_maximum_length": 100_000_000,
+    "stream_parsing_work_maximum_count": 1_000_000,
+    "xform_maximum_invocations_per_extraction": 2_000,
+    "jbig2dec_binary": None,
+}
+_MAX_SCALE = 4.0
+"""Pixels per point at most (288 dpi): beyond, a page shows nothing more."""
+_LITTLE_TEXT = 20
+
+
+class Refused(Exception):
+    """The document, or this page of it, cannot be read. `detail` holds numbers for the message, never text."""
+
+    def __init__(self, reason: str, page: int | None = None, **detail: int) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.page = page
+        self.detail = detail
+
+
+class _WarningCount(logging.Handler):
+    """Counts the library's warnings by their template: their arguments may hold text of the document."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.counted: Counter[str] = Counter()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Count one record."""
+        self.counted[str(record.msg)[:80]] += 1
+
+
+def extract(path: str, first: int, limits: Mapping[str, int]) -> Iterator[dict[str, Any]]:
+    """Messages of an extraction from page `first` (1-based) on. Raises Refused if the document cannot be opened."""
+    log = logging.getLogger("pypdf")
+    count = _WarningCount()
+    log.handlers, log.propagate = [count], False
+    with pypdf.apply_configuration(**_LOWERED):
+        reader, pages = _open(path, limits["pages"])
+        yield {"kind": "opened", "pages": pages, "title": _title(reader)}
+        left = limits["characters"]
+        for page in range(first, pages + 1):
+            message = _page(reader, page)
+            left -= sum(len(row[0]) for row in message["rows"])
+            if left < 0:
+                raise Refused("too_large", page, characters=limits["characters"])
+            yield message
+    yield {"kind": "done", "warnings": dict(count.counted.most_common(20)), "other_pages": _other_page_count(path)}
+
+
+def _open(path: str, most_pages: int) -> tuple[pypdf.PdfReader, int]:
+    try:
+        reader = pypdf.PdfReader(path)
+        pages = len(reader.pages)
+    except FileNotDecryptedError:
+        raise Refused("encrypted") from None
+    except MemoryError:
+        raise
+    except RecursionError:
+        raise Refused("broken_pdf") from None
+    except Exception:
+        # pypdf's own documentation says that broken files can raise anything.
+        raise Refused("broken_pdf") from None
+    if pages > most_pages:
+        raise Refused("too_many_pages", pages=pages, limit=most_pages)
+    if not pages:
+        raise Refused("broken_pdf")
+    return reader, pages
+
+
+def _title(reader: pypdf.PdfReader) -> str | None:
+    try:
+        title = reader.metadata.title if reader.metadata else None
+    except MemoryError:
+        raise
+    except Exception:
+        return None
+    return str(title)[:300] if title else None
+
+
+def _page(reader: pypdf.PdfReader, number: int) -> dict[str, Any]:
+    """One page's message: its rows, or the reason why it has none."""
+    message: dict[str, Any] = {"kind": "page", "page": number, "rows": [], "little": False}
+    message |= {"state": "failed", "reason": None}
+    try:
+        fragments, pictures = gather(reader.pages[number - 1])
+        rows = rows_of(fragments)
+    except MemoryError:
+        gc.collect()
+        return {**message, "reason": "out_of_memory"}
+    except RecursionError:
+        return {**message, "reason": "nested_too_deep"}
+    except LimitReachedError:
+        return {**message, "reason": "limit_reached"}
+    except PyPdfError:
+        return {**message, "reason": "broken_page"}
+    except Exception as error:
+        return {**message, "reason": f"broken_page ({type(error).__name__})"}
+    state = "text" if rows else "image_only" if pictures else "empty"
+    little = pictures and 0 < sum(len(row.text) for row in rows) < _LITTLE_TEXT
+    return {**message, "rows": [astuple(row) for row in rows], "state": state, "little": little}
+
+
+def _other_page_count(path: str) -> int | None:
+    """How many pages PDFium finds: a second opinion on pages that pypdf lost without a word."""
+    try:
+        with pypdfium2.PdfDocument(path) as document:
+            return len(document)
+    except (pypdfium2.PdfiumError, OSError):
+        return None
+
+
+def render(path: str, page: int, max_pixels: int) -> bytes:
+    """A page (1-based) as PNG of at most `max_pixels` pixels. Raises Refused."""
+    try:
+        document = pypdfium2.PdfDocument(path)
+    except pypdfium2.PdfiumError as error:
+        raise Refused("encrypted" if "password" in str(error).lower() else "broken_pdf") from None
+    with document:
+        if not 1 <= page <= len(document):
+            raise Refused("no_such_page", page, pages=len(document))
+        try:
+            width, height = document[page - 1].get_size()
+            if not (width > 0 and height > 0):
+                raise Refused("broken_pdf", page)
+            # A pixel less than fits: the bitmap's sides are rounded up.
+            scale = min(_MAX_SCALE, math.sqrt(max_pixels / (width * height)))
+            scale = min(scale, (max_pixels - 1) / max(width, height))
+            while math.ceil(width * scale) * math.ceil(height * scale) > max_pixels:
+                scale *= 0.99
+            picture = document[page - 1].render(scale=scale).to_pil()
+        except pypdfium2.PdfiumError:
+            raise Refused("broken_pdf", page) from None
+    out = io.BytesIO()
+    picture.save(out, "PNG")
+    return out.getvalue()

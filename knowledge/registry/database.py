@@ -1,0 +1,97 @@
+"""Connections, transactions and migrations. The only place that knows which database it is."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
+from sqlalchemy.exc import DBAPIError
+
+import knowledge.migrations
+from knowledge.errors import StorageFailed
+
+# The newest migration. Comparing with it spares every start the import of Alembic; a test holds it to the truth.
+SCHEMA_HEAD = "0001"
+
+BUSY_TIMEOUT_MS = 60_000  # a writer waits this long for another one before it gives up
+
+
+class Database:
+    """One engine, with reads that never wait and writes that queue."""
+
+    def __init__(self, url: str) -> None:
+        self._engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000})
+        _configure_sqlite(self._engine)
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A consistent snapshot."""
+        with _translated(), self._engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """One transaction: all of it or nothing. Raises StorageFailed when the disk or a lock refuses."""
+        with _translated(), self._engine.connect().execution_options(dermacite_write=True) as connection:
+            with connection.begin():
+                yield connection
+
+    def upgrade(self) -> None:
+        """Bring the schema to SCHEMA_HEAD; a no-op where it is there. Safe when many processes do it at once."""
+        with self.read() as connection:
+            if _revision(connection) == SCHEMA_HEAD:
+                return
+        with self.write() as connection:
+            if _revision(connection) != SCHEMA_HEAD:
+                _run_migrations(connection)
+
+    def close(self) -> None:
+        """Give every connection back."""
+        self._engine.dispose()
+
+
+def _revision(connection: Connection) -> str | None:
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+
+
+def _run_migrations(connection: Connection) -> None:
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(knowledge.migrations.__file__).parent))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def _configure_sqlite(engine: Engine) -> None:
+    if engine.dialect.name != "sqlite":
+        return
+
+    @event.listens_for(engine, "connect")
+    def on_connect(connection: Any, _record: Any) -> None:
+        # pysqlite must not start transactions by itself: it would not do so before SELECT or DDL.
+        connection.isolation_level = None
+        for pragma in (
+            f"busy_timeout={BUSY_TIMEOUT_MS}", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON",
+        ):  # fmt: skip
+            connection.execute(f"PRAGMA {pragma}").close()
+
+    @event.listens_for(engine, "begin")
+    def on_begin(connection: Connection) -> None:
+        # A write takes its lock at once: a read that turns into a write cannot wait, it fails.
+        write = connection.get_execution_options().get("dermacite_write", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except DBAPIError as error:
+        raise StorageFailed(
+            f"the registry refused the operation: {error.orig}. Check disk space and permissions, then run: dermacite doctor"
+        ) from error

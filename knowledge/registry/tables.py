@@ -1,0 +1,116 @@
+"""The tables of the registry. A change here needs a migration in knowledge/migrations/versions."""
+
+from sqlalchemy import (
+    JSON,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
+
+METADATA = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+    }
+)
+
+# One row: the number that every visible change raises by one.
+CORPUS = Table(
+    "corpus",
+    METADATA,
+    Column("id", Integer, CheckConstraint("id = 1", name="one_row"), primary_key=True),
+    Column("generation", Integer, nullable=False),
+)
+
+DOCUMENTS = Table(
+    "documents",
+    METADATA,
+    Column("id", String(40), primary_key=True),
+    Column("title", Text, nullable=False),
+    Column("publisher", Text),
+    Column("url", Text),
+    Column("licence", Text),
+    Column("jurisdiction", Text),
+    Column("edition", Text),
+    Column("effective", String(10)),
+    Column("review", String(10)),
+    Column("created_at", String(32), nullable=False),
+)
+
+VERSIONS = Table(
+    "versions",
+    METADATA,
+    Column("id", String(64), primary_key=True),
+    Column("document_id", ForeignKey("documents.id"), nullable=False, index=True),
+    Column("state", String(16), nullable=False),
+    Column("text_sha256", String(64)),
+    Column("bytes", Integer, nullable=False),
+    Column("page_count", Integer, nullable=False),
+    Column("passage_count", Integer, nullable=False),
+    Column("warnings", JSON, nullable=False),
+    Column("created_at", String(32), nullable=False),
+)
+
+PAGES = Table(
+    "pages",
+    METADATA,
+    Column("version_id", ForeignKey("versions.id"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("start", Integer, nullable=False),
+    Column("end", Integer, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("reason", Text),
+)
+
+PASSAGES = Table(
+    "passages",
+    METADATA,
+    Column("id", String(40), primary_key=True),
+    Column("version_id", ForeignKey("versions.id"), nullable=False, index=True),
+    Column("start", Integer, nullable=False),
+    Column("end", Integer, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("first_page", Integer, nullable=False),
+    Column("last_page", Integer, nullable=False),
+    Column("section", JSON, nullable=False),
+    # The corpus generation in which it became visible: an index built at g holds every row with live_since <= g.
+    Column("live_since", Integer, nullable=False, index=True),
+)
+
+CASES = Table(
+    "cases",
+    METADATA,
+    Column("id", String(40), primary_key=True),
+    Column("dataset", Text, nullable=False),
+    Column("label", Text, nullable=False),
+    Column("group", Text),
+    Column("caption", Text, nullable=False),
+    Column("picture", String(64), nullable=False),
+    Column("original", String(64), nullable=False),
+    Column("perceptual_hash", String(16), nullable=False),
+    Column("subject", Text),
+    Column("lesion", Text),
+    Column("split", Text),
+    Column("skin_tone", Text),
+    Column("licence", Text),
+    Column("source", Text),
+    Column("live_since", Integer, nullable=False, index=True),
+    Index(None, "dataset", "original", unique=True),
+)
+
+# Ids that were visible once: an index built before `gone_since` still holds them and must mask them.
+TOMBSTONES = Table(
+    "tombstones",
+    METADATA,
+    Column("item_id", String(40), primary_key=True),
+    Column("gone_since", Integer, nullable=False, index=True),
+)

@@ -1,0 +1,175 @@
+"""The nouns of the knowledge base. All are immutable; ids come from content.
+
+Character spans are half-open `[start, end)` in code points of a version's stored text. Page numbers are 1-based.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a document comes from. Dates are ISO 8601 (`2024-01-31`); unknown is None, never guessed."""
+
+    title: str
+    publisher: str | None = None
+    url: str | None = None
+    licence: str | None = None
+    jurisdiction: str | None = None
+    edition: str | None = None
+    effective: str | None = None
+    review: str | None = None
+
+
+class VersionState(StrEnum):
+    """States of one exact set of bytes. Only `live` is retrieved."""
+
+    RECEIVED = "received"
+    EXTRACTING = "extracting"
+    INDEXING = "indexing"
+    LIVE = "live"
+    SUPERSEDED = "superseded"
+    RETIRED = "retired"
+    FAILED = "failed"
+
+
+class PageState(StrEnum):
+    """What reading one page gave."""
+
+    TEXT = "text"
+    EMPTY = "empty"
+    IMAGE_ONLY = "image_only"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Text of one page as a span of the version's text; `reason` says why there is none."""
+
+    number: int
+    start: int
+    end: int
+    state: PageState
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """A heading line and its depth (1 = top) as a span of the version's text."""
+
+    start: int
+    end: int
+    level: int
+
+
+@dataclass(frozen=True, slots=True)
+class ExtractedText:
+    """What was understood of a document: one text, and where its pages and headings are in it."""
+
+    text: str
+    pages: tuple[Page, ...]
+    headings: tuple[Heading, ...] = ()
+    title: str | None = None
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A passage before it has an id: `text == version_text[start:end]` exactly; `tokens` as the encoder counts."""
+
+    start: int
+    end: int
+    text: str
+    first_page: int
+    last_page: int
+    section: tuple[str, ...]
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A cut of a version's text that can be found and cited."""
+
+    id: str
+    document_id: str
+    version_id: str
+    start: int
+    end: int
+    text: str
+    first_page: int
+    last_page: int
+    section: tuple[str, ...]
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentVersion:
+    """One exact set of bytes of a document; `id` is their sha256."""
+
+    id: str
+    document_id: str
+    state: VersionState
+    text_sha256: str | None
+    page_count: int
+    passage_count: int
+    bytes: int
+    warnings: tuple[str, ...]
+    created_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A guideline: what it is, and its current version."""
+
+    id: str
+    source: Source
+    version: DocumentVersion
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceCase:
+    """One captioned picture. `picture` is the sha256 of the stored (metadata-free) picture, `original` of what came in.
+
+    `perceptual_hash` is 16 hex digits (64 bits). `lesion` and `subject` are ids within `dataset`.
+    """
+
+    id: str
+    dataset: str
+    label: str
+    caption: str
+    picture: str
+    original: str
+    perceptual_hash: str
+    group: str | None = None
+    subject: str | None = None
+    lesion: str | None = None
+    split: str | None = None
+    skin_tone: str | None = None
+    licence: str | None = None
+    source: str | None = None
+
+
+class Outcome(StrEnum):
+    """What became of one input file or row."""
+
+    ADDED = "added"
+    UNCHANGED = "unchanged"
+    REPLACED = "replaced"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class FileOutcome:
+    """One entry per input file of an ingest. `reason` and `message` are set when it was refused."""
+
+    file: str
+    state: Outcome
+    reason: str | None = None
+    message: str | None = None
+    page: int | None = None
+    id: str | None = None
+    pages: int = 0
+    passages: int = 0
+    cases: int = 0
+    rejected: int = 0
+    warnings: tuple[str, ...] = ()

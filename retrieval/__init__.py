@@ -1,0 +1,1 @@
+"""A query becomes rankings of reference cases and guideline passages."""

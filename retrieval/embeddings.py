@@ -1,0 +1,71 @@
+"""Vectors by what was encoded, kept for good: rebuilding an index never encodes the same bytes twice."""
+
+import hashlib
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from retrieval.types import Vector, Vectors
+
+KEYS_PER_QUERY = 500
+BUSY_TIMEOUT_S = 60
+
+
+def text_key(text: str) -> str:
+    """The key of a text: sha256 of its UTF-8 bytes."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+class EmbeddingStore:
+    """(fingerprint of the encoder, sha256 of the input) -> float32 vector. Any number of processes may use it at once."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with self._connection() as connection:
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute(
+                "CREATE TABLE IF NOT EXISTS embeddings (fingerprint TEXT, key TEXT, vector BLOB NOT NULL, "
+                "PRIMARY KEY (fingerprint, key)) WITHOUT ROWID"
+            )
+
+    def get(self, fingerprint: str, keys: Iterable[str]) -> dict[str, Vector]:
+        """The vectors that are there, by key."""
+        wanted = list(dict.fromkeys(keys))
+        found: dict[str, Vector] = {}
+        with self._connection() as connection:
+            for some in _slices(wanted):
+                marks = ",".join("?" * len(some))
+                query = f"SELECT key, vector FROM embeddings WHERE fingerprint = ? AND key IN ({marks})"  # noqa: S608 (marks are "?")
+                for key, vector in connection.execute(query, (fingerprint, *some)):
+                    found[key] = np.frombuffer(vector, dtype=np.float32)
+        return found
+
+    def put(self, fingerprint: str, keys: Sequence[str], vectors: Vectors) -> None:
+        """Keep `vectors[i]` under `keys[i]`. The first one wins: the same input gives the same vector."""
+        rows = [(fingerprint, key, vector.tobytes()) for key, vector in zip(keys, vectors, strict=True)]
+        with self._connection() as connection:
+            connection.executemany("INSERT OR IGNORE INTO embeddings VALUES (?, ?, ?)", rows)
+
+    def delete(self, keys: Iterable[str]) -> None:
+        """Forget these inputs under every encoder."""
+        with self._connection() as connection:
+            connection.executemany("DELETE FROM embeddings WHERE key = ?", [(key,) for key in keys])
+
+    def keys(self) -> frozenset[str]:
+        """Every input that is remembered, under whatever encoder."""
+        with self._connection() as connection:
+            return frozenset(key for (key,) in connection.execute("SELECT DISTINCT key FROM embeddings"))
+
+    @contextmanager
+    def _connection(self) -> Iterator[sqlite3.Connection]:
+        with closing(sqlite3.connect(self._file, timeout=BUSY_TIMEOUT_S)) as connection, connection:
+            yield connection
+
+
+def _slices(keys: list[str]) -> Iterator[list[str]]:
+    for start in range(0, len(keys), KEYS_PER_QUERY):
+        yield keys[start : start + KEYS_PER_QUERY]

@@ -1,0 +1,59 @@
+"""The embedded picture encoder: ImageNet EfficientNet-Lite0 as a feature extractor."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import timm
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch.nn import functional
+
+from retrieval.encoders.weights import Weights
+from retrieval.errors import EncoderBroken
+from retrieval.types import EncoderCard, Vectors
+
+BATCH = 16
+SHORTER_SIDE = 256  # before the centre crop
+# The published preprocessing of this checkpoint: (value - 127) / 128 on 0..255.
+OFFSET, SCALE = 127.0, 128.0
+
+
+class EfficientNetLite0Encoder:
+    """Pooled last feature map, 1280 numbers a picture. About 65 ms a picture on one of our cores."""
+
+    def __init__(self, card: EncoderCard, weights: Weights) -> None:
+        self.card = card
+        self.fingerprint = weights.fingerprint
+        self._model = timm.create_model(card.model, pretrained=False).eval()
+        self._model.load_state_dict(self._renamed(torch.load(weights.path, map_location="cpu", weights_only=True)))
+
+    def encode_images(self, images: Sequence[NDArray[np.uint8]]) -> Vectors:
+        """See ImageEncoder."""
+        vectors = [self._batch(images[start : start + BATCH]) for start in range(0, len(images), BATCH)]
+        return np.concatenate(vectors) if vectors else np.zeros((0, self.card.dimension), dtype=np.float32)
+
+    def _batch(self, images: Sequence[NDArray[np.uint8]]) -> Vectors:
+        pixels = torch.from_numpy(np.stack([self._prepare(image) for image in images]))
+        with torch.inference_mode():
+            features = self._model.forward_features(pixels).mean(dim=(2, 3))
+            vectors: Vectors = functional.normalize(features, dim=1).numpy()
+        return vectors
+
+    def _prepare(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        side = self.card.side or 0
+        picture = Image.fromarray(image)
+        factor = SHORTER_SIDE / min(picture.size)
+        # max(): a factor times a side may round to one pixel less than the crop needs.
+        width, height = (max(side, round(length * factor)) for length in picture.size)
+        picture = picture.resize((width, height), Image.Resampling.BICUBIC)
+        left, top = (width - side) // 2, (height - side) // 2
+        cropped = np.asarray(picture.crop((left, top, left + side, top + side)), dtype=np.float32)
+        return ((cropped - OFFSET) / SCALE).transpose(2, 0, 1)
+
+    def _renamed(self, published: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        # The published file names its tensors differently but lists them in timm's order; the shapes prove it.
+        ours = self._model.state_dict()
+        if [tensor.shape for tensor in ours.values()] != [tensor.shape for tensor in published.values()]:
+            raise EncoderBroken(f"the weights of encoder {self.card.name} do not fit; install the project again: make install")
+        return dict(zip(ours, published.values(), strict=True))

@@ -1,0 +1,40 @@
+"""From a card to a working encoder. One table says which loader serves which card."""
+
+from pathlib import Path
+
+from retrieval.encoders.weights import locate
+from retrieval.errors import EncoderBroken
+from retrieval.protocols import ImageEncoder, TextEncoder
+from retrieval.types import EncoderCard
+
+
+def load_text_encoder(card: EncoderCard, folder: Path | None = None) -> TextEncoder:
+    """A text encoder. Raises EncoderMissing or EncoderBroken."""
+    weights = locate(card, folder)
+    match card.loader:
+        case "sentence-transformers":
+            from retrieval.encoders.sentence_transformer import SentenceTransformerEncoder
+
+            return SentenceTransformerEncoder(card, weights)
+        case "open-clip":
+            from retrieval.encoders.open_clip_pair import OpenClipEncoder
+
+            return OpenClipEncoder(card, weights)
+        case _:
+            raise EncoderBroken(f"encoder {card.name} does not encode texts; choose another for this purpose")
+
+
+def load_image_encoder(card: EncoderCard, folder: Path | None = None) -> ImageEncoder:
+    """A picture encoder. Raises EncoderMissing or EncoderBroken."""
+    weights = locate(card, folder)
+    match card.loader:
+        case "efficientnet-lite0":
+            from retrieval.encoders.efficientnet_lite0 import EfficientNetLite0Encoder
+
+            return EfficientNetLite0Encoder(card, weights)
+        case "open-clip":
+            from retrieval.encoders.open_clip_pair import OpenClipEncoder
+
+            return OpenClipEncoder(card, weights)
+        case _:
+            raise EncoderBroken(f"encoder {card.name} does not encode pictures; choose another for this purpose")

@@ -1,0 +1,91 @@
+"""Picture and text encoders in one space (SigLIP, CLIP), from a folder in open_clip's own format."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import open_clip
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torchvision.transforms import Normalize, Resize
+
+from retrieval.encoders.weights import Weights
+from retrieval.errors import EncoderBroken, EncoderMissing
+from retrieval.types import EncoderCard, Vectors
+
+BATCH = 16
+CONFIG_FILE = "open_clip_config.json"
+
+
+class OpenClipEncoder:
+    """Serves as ImageEncoder and as TextEncoder."""
+
+    def __init__(self, card: EncoderCard, weights: Weights) -> None:
+        self.card = card
+        self.fingerprint = weights.fingerprint
+        _check_folder(card, weights.path)
+        name = f"local-dir:{weights.path}"
+        # Not create_model: that one answers with random weights when the file is missing.
+        self._model, self._prepare = open_clip.create_model_from_pretrained(name, device="cpu")
+        self._model.eval()
+        self._tokenizer = open_clip.get_tokenizer(name)
+        self._check_preprocessing()
+
+    def encode_images(self, images: Sequence[NDArray[np.uint8]]) -> Vectors:
+        """See ImageEncoder."""
+        parts = [self._images(images[start : start + BATCH]) for start in range(0, len(images), BATCH)]
+        return self._joined(parts)
+
+    def encode_documents(self, texts: Sequence[str]) -> Vectors:
+        """See TextEncoder."""
+        parts = [self._texts(texts[start : start + BATCH]) for start in range(0, len(texts), BATCH)]
+        return self._joined(parts)
+
+    def encode_queries(self, texts: Sequence[str]) -> Vectors:
+        """See TextEncoder."""
+        return self.encode_documents([self.card.query_prefix + text for text in texts])
+
+    def count_tokens(self, text: str) -> int:
+        """See TextEncoder. open_clip pads to its context length; padding does not count."""
+        tokens = self._tokenizer([text])[0]
+        return int((tokens != tokens[-1]).sum()) + 1
+
+    def _images(self, images: Sequence[NDArray[np.uint8]]) -> Vectors:
+        pixels = torch.stack([self._prepare(Image.fromarray(image)) for image in images])
+        with torch.inference_mode():
+            return np.asarray(self._model.encode_image(pixels, normalize=True).float().numpy(), dtype=np.float32)
+
+    def _texts(self, texts: Sequence[str]) -> Vectors:
+        with torch.inference_mode():
+            vectors = self._model.encode_text(self._tokenizer(list(texts)), normalize=True)
+            return np.asarray(vectors.float().numpy(), dtype=np.float32)
+
+    def _joined(self, parts: list[Vectors]) -> Vectors:
+        if not parts:
+            return np.zeros((0, self.card.dimension), dtype=np.float32)
+        vectors = np.concatenate(parts)
+        if vectors.shape[1] != self.card.dimension:
+            raise EncoderBroken(
+                f"encoder {self.card.name}: {vectors.shape[1]} dimensions found, {self.card.dimension} expected"
+            )
+        return vectors
+
+    def _check_preprocessing(self) -> None:
+        # A wrong mean or crop changes every vector and raises nothing.
+        steps = list(getattr(self._prepare, "transforms", []))
+        means = [tuple(float(value) for value in step.mean) for step in steps if isinstance(step, Normalize)]
+        sizes = [step.size for step in steps if isinstance(step, Resize)]
+        side = self.card.side
+        if means != [self.card.mean] or sizes not in ([(side, side)], [[side, side]], [side]):
+            raise EncoderBroken(
+                f"encoder {self.card.name}: preprocessing mean {means} size {sizes} found, "
+                f"mean {self.card.mean} size {side} expected. Use the model folder with its own {CONFIG_FILE}."
+            )
+
+
+def _check_folder(card: EncoderCard, folder: Path) -> None:
+    if not (folder / CONFIG_FILE).is_file():
+        raise EncoderMissing(
+            f"the folder of encoder {card.name} holds no {CONFIG_FILE}; it must be in open_clip's format: hf download {card.model}"
+        )

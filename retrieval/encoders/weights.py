@@ -1,0 +1,78 @@
+"""Where the weights of a card are on this machine, and what they are, without importing torch.
+
+Nothing is ever downloaded behind the caller's back: a clinic's server must not start differently because a hub moved.
+"""
+
+import hashlib
+import importlib.util
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from retrieval.errors import EncoderMissing
+from retrieval.types import EncoderCard
+
+FINGERPRINT_LENGTH = 16  # hex digits; names folders and rows
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """A folder or file with weights, and the fingerprint of card and weights together."""
+
+    path: Path
+    fingerprint: str
+
+
+def locate(card: EncoderCard, folder: Path | None = None) -> Weights:
+    """Find the weights: `folder` when given, else the card's package, else the local model hub cache.
+
+    The fingerprint covers the card and either the bytes found or the hub commit, which already names bytes.
+    Raises EncoderMissing with the command that gets them.
+    """
+    if folder is not None:
+        if not folder.is_dir():
+            raise EncoderMissing(f"the folder configured for encoder {card.name} is not there. {_how_to_get(card)}")
+        return Weights(folder, _fingerprint(card, _digest(folder)))
+    if card.package is not None:
+        path = _in_package(card)
+        return Weights(path, _fingerprint(card, _digest(path)))
+    snapshot = _in_hub_cache(card)
+    return Weights(snapshot, _fingerprint(card, snapshot.name))
+
+
+def _in_package(card: EncoderCard) -> Path:
+    package, _, inside = str(card.package).partition("/")
+    spec = importlib.util.find_spec(package)
+    if spec is None or spec.origin is None:
+        raise EncoderMissing(f"encoder {card.name} needs the package {package}. Install the project again: make install")
+    return Path(spec.origin).parent / inside
+
+
+def _in_hub_cache(card: EncoderCard) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(card.model, revision=card.revision, local_files_only=True))
+    except (LocalEntryNotFoundError, OSError) as error:
+        raise EncoderMissing(f"encoder {card.name} is not on this machine. {_how_to_get(card)}") from error
+
+
+def _how_to_get(card: EncoderCard) -> str:
+    revision = f" --revision {card.revision}" if card.revision else ""
+    return f"Get it: hf download {card.model}{revision}  (or name a local folder in the settings)"
+
+
+def _fingerprint(card: EncoderCard, weights: str) -> str:
+    described = json.dumps({**asdict(card), "weights": weights}, sort_keys=True)
+    return hashlib.sha256(described.encode()).hexdigest()[:FINGERPRINT_LENGTH]
+
+
+def _digest(path: Path) -> str:
+    files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(file.relative_to(path).as_posix().encode() + b"\0")
+        with file.open("rb") as opened:
+            digest.update(hashlib.file_digest(opened, "sha256").digest())
+    return digest.hexdigest()

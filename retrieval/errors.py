@@ -1,0 +1,37 @@
+"""What can go wrong while finding evidence. Each error says what mends it; none carries a query."""
+
+
+class RetrievalError(Exception):
+    """Root of this layer's errors."""
+
+    reason = "retrieval_error"
+
+
+class EncoderMissing(RetrievalError):
+    """The weights of an encoder are not on this machine. The message names the command that gets them."""
+
+    reason = "encoder_missing"
+
+
+class EncoderBroken(RetrievalError):
+    """Weights are there but are not what the card says (shape, preprocessing, dimension)."""
+
+    reason = "encoder_broken"
+
+
+class IndexMismatch(RetrievalError):
+    """The index was built by other encoders or another version than those configured."""
+
+    reason = "index_mismatch"
+
+
+class IndexBroken(RetrievalError):
+    """A built index failed its verification; it was not switched to."""
+
+    reason = "index_broken"
+
+
+class QueryRefused(RetrievalError):
+    """The query has nothing to search with."""
+
+    reason = "query_empty"

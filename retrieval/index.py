@@ -1,0 +1,148 @@
+"""From the registry to index generations, and from the newest generation plus what came since to a view for searching.
+
+The folder of an index:
+
+    indexes/<key>/g.../        generations (see retrieval.generation); <key> names the encoders
+    indexes/<key>/current      symbolic link to the one that serves; switching is one rename
+    indexes/<key>/.building-*  an unfinished build; swept by the next one
+
+A reader opens `current`, adds the delta (rows that became live after it, exact and in memory) and masks tombstones, so a
+write is visible at once and Chroma is never written while it serves.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from knowledge.registry import Registry
+from retrieval.embeddings import EmbeddingStore, text_key
+from retrieval.errors import IndexBroken, IndexMismatch
+from retrieval.generation import SPACES, Contents, Manifest, write_generation
+from retrieval.types import Vectors
+
+CURRENT = "current"
+BUILDING = ".building-"
+
+
+class IndexFolder:
+    """The generations for one set of encoders. `fingerprints` and `dimensions` are per space of SPACES."""
+
+    def __init__(self, root: Path, fingerprints: Mapping[str, str], dimensions: Mapping[str, int]) -> None:
+        self.fingerprints = dict(fingerprints)
+        self.dimensions = dict(dimensions)
+        key = hashlib.sha256("/".join(self.fingerprints[space] for space in SPACES).encode()).hexdigest()[:12]
+        self.folder = root / key
+
+    def current(self) -> Path | None:
+        """The generation that serves, or None before the first build."""
+        link = self.folder / CURRENT
+        return link.resolve(strict=True) if link.exists() else None
+
+    def build(self, contents: Contents, finish: Callable[[Path], None] | None = None) -> Path:
+        """Write and verify a generation aside; return its unpublished folder. Call in a process of its own.
+
+        `finish` may add files of another layer to the folder before it can be published.
+        """
+        aside = self.folder / f"{BUILDING}{uuid.uuid4().hex[:8]}"
+        write_generation(aside, contents)
+        if finish is not None:
+            finish(aside)
+        return aside
+
+    def publish(self, aside: Path, *, keep_previous: bool = True) -> Path:
+        """Switch to a finished build in one rename. Older generations go; the previous one stays for its readers."""
+        manifest = Manifest.read(aside)
+        if dict(manifest.fingerprints) != self.fingerprints:
+            raise IndexBroken("the new index was built by other encoders than those configured")
+        final = self.folder / f"g{manifest.corpus_generation:08d}-{aside.name.removeprefix(BUILDING)}"
+        previous = self.current()
+        aside.rename(final)
+        link = self.folder / f".{CURRENT}-{uuid.uuid4().hex[:8]}"
+        link.symlink_to(final.name)
+        os.replace(link, self.folder / CURRENT)
+        self.sweep(keep={final, previous} if keep_previous and previous else {final})
+        return final
+
+    def sweep(self, keep: set[Path] | None = None) -> list[str]:
+        """Remove unfinished builds and generations that are not in `keep` (default: the current one); return names."""
+        current = self.current()
+        kept = keep if keep is not None else ({current} if current else set())
+        gone = [path for path in self._entries() if path not in kept]
+        for path in gone:
+            shutil.rmtree(path, ignore_errors=True)
+        return [path.name for path in gone]
+
+    def corpus_generation(self) -> int | None:
+        """The corpus generation that the current index holds, or None before the first build."""
+        current = self.current()
+        return None if current is None else Manifest.read(current).corpus_generation
+
+    def holds(self, ids: Iterable[str]) -> bool:
+        """Whether any generation of any encoders still lists one of `ids`."""
+        wanted = set(ids)
+        listings = (*self.folder.parent.glob("*/*/cases.json"), *self.folder.parent.glob("*/*/passages.json"))
+        return any(not wanted.isdisjoint(json.loads(file.read_text("utf-8"))) for file in listings)
+
+    def remove_others(self) -> None:
+        """Remove the generations of all other encoders; `dermacite reindex` under those makes them again."""
+        for folder in self.folder.parent.glob("*"):
+            if folder != self.folder and folder.is_dir():
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def unfinished(self) -> list[str]:
+        """Names of builds that were killed; harmless, swept by the next build."""
+        return [path.name for path in self._entries() if path.name.startswith(BUILDING)]
+
+    def _entries(self) -> list[Path]:
+        if not self.folder.is_dir():
+            return []
+        return [path.resolve() for path in self.folder.iterdir() if path.is_dir() and not path.is_symlink()]
+
+
+def contents_of(
+    registry: Registry, embeddings: EmbeddingStore, index: IndexFolder, *, since: int = 0
+) -> Contents:
+    """Everything live that became visible after corpus generation `since`, with its vectors.
+
+    Raises IndexMismatch when a vector was never computed with the configured encoders.
+    """
+    generation = registry.corpus_generation()
+    cases = registry.case_captions(since)
+    passages = registry.passage_texts(since)
+    captions = [caption for _, _, caption in cases]
+    texts = [text for _, text in passages]
+
+    def matrix(space: str, keys: Sequence[str | None]) -> Vectors:
+        return _matrix(embeddings, index.fingerprints[space], index.dimensions[space], keys)
+
+    return Contents(
+        corpus_generation=generation,
+        ids={"cases": [case_id for case_id, _, _ in cases], "passages": [passage_id for passage_id, _ in passages]},
+        texts={"captions": captions, "passages": texts},
+        matrices={
+            "pictures": matrix("pictures", [picture for _, picture, _ in cases]),
+            "captions": matrix("captions", [text_key(caption) if caption else None for caption in captions]),
+            "passages": matrix("passages", [text_key(text) for text in texts]),
+        },
+        fingerprints=index.fingerprints,
+    )
+
+
+def _matrix(embeddings: EmbeddingStore, fingerprint: str, dimension: int, keys: Sequence[str | None]) -> Vectors:
+    found = embeddings.get(fingerprint, [key for key in keys if key is not None])
+    matrix = np.zeros((len(keys), dimension), dtype=np.float32)
+    for row, key in enumerate(keys):
+        if key is None:
+            continue
+        if key not in found:
+            raise IndexMismatch(
+                "the evidence was indexed by other encoders than those configured. Mend it: dermacite reindex"
+            )
+        matrix[row] = found[key]
+    return matrix

@@ -1,0 +1,48 @@
+"""The small interfaces of this layer. Each has one contract suite in tests/contract, run on every implementation."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retrieval.types import EncoderCard, Mask, Rows, Scores, Vector, Vectors
+
+
+class TextEncoder(Protocol):
+    """Texts to unit vectors. Thread-safe."""
+
+    card: EncoderCard
+    fingerprint: str  # hex; changes with the card and with the weights
+
+    def encode_documents(self, texts: Sequence[str]) -> Vectors:
+        """[len(texts), dimension] float32, rows L2-normalised; [0, dimension] for no texts."""
+
+    def encode_queries(self, texts: Sequence[str]) -> Vectors:
+        """The same for queries, with the query prefix of the card."""
+
+    def count_tokens(self, text: str) -> int:
+        """Tokens as the model counts them, special tokens included. Longer than `card.max_tokens` is cut by the model."""
+
+
+class ImageEncoder(Protocol):
+    """Pictures to unit vectors. Thread-safe."""
+
+    card: EncoderCard
+    fingerprint: str
+
+    def encode_images(self, images: Sequence[NDArray[np.uint8]]) -> Vectors:
+        """[height, width, 3] RGB arrays to [n, dimension] float32, rows L2-normalised."""
+
+
+class VectorIndex(Protocol):
+    """Nearest neighbours by cosine over rows 0..n-1 of one matrix."""
+
+    def __len__(self) -> int:
+        """How many rows there are."""
+
+    def search(self, query: Vector, k: int, allowed: Mask | None = None) -> tuple[Rows, Scores]:
+        """At most `k` allowed rows by exact cosine, descending; equal scores by row."""
+
+    def score(self, query: Vector, rows: Rows) -> Scores:
+        """The exact cosine of each of `rows`, in their order."""

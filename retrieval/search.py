@@ -1,0 +1,68 @@
+"""The searches that the layers above call: encode, guard, search. One place knows which encoder serves which space."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retrieval.cases import CaseOptions, find_cases
+from retrieval.hybrid import HybridOptions, TextQuery, search_text
+from retrieval.leakage import Probe, leak_guard
+from retrieval.lexical import tokenize
+from retrieval.protocols import ImageEncoder, TextEncoder
+from retrieval.types import Mask, Ranking, Vectors
+from retrieval.view import View
+
+
+@dataclass(frozen=True, slots=True)
+class Encoders:
+    """Which encoder serves which space. `captions` and `passages` may be one and the same object."""
+
+    pictures: ImageEncoder
+    captions: TextEncoder
+    passages: TextEncoder
+
+    def fingerprints(self) -> dict[str, str]:
+        """Per space of retrieval.generation.SPACES."""
+        return {
+            "pictures": self.pictures.fingerprint,
+            "captions": self.captions.fingerprint,
+            "passages": self.passages.fingerprint,
+        }
+
+
+def encode_pictures(encoders: Encoders, pictures: Sequence[NDArray[np.uint8]]) -> Vectors:
+    """[n, dimension] of upright RGB pictures."""
+    return encoders.pictures.encode_images(pictures)
+
+
+def neighbours(
+    view: View, encoders: Encoders, pictures: Vectors, note: str, probe: Probe | None, options: CaseOptions
+) -> Ranking:
+    """Reference cases like the query. `probe` None switches the leak guard off, which marks the ranking."""
+    query = text_query(encoders.captions, note) if note.strip() and options.strategy == "B" else None
+    if probe is None:
+        allowed: Mask = np.ones(len(view.cases.ids), dtype=np.bool_)
+        excluded: dict[str, int] = {}
+        notice: tuple[str, ...] = ("the leak guard was switched off: the query may have found itself",)
+    else:
+        allowed, excluded = leak_guard(view.cases.guard, probe)
+        notice = ()
+    ranking = find_cases(view.cases, pictures, query, allowed, options)
+    return replace(ranking, warnings=ranking.warnings + notice, excluded=excluded)
+
+
+def passages(view: View, encoders: Encoders, text: str, options: HybridOptions) -> Ranking:
+    """Guideline passages about `text`."""
+    return search_text(view.passages, text_query(encoders.passages, text), options)
+
+
+def captions(view: View, encoders: Encoders, text: str, options: HybridOptions) -> Ranking:
+    """Reference cases whose captions are about `text`."""
+    return search_text(view.cases.captions, text_query(encoders.captions, text), options, view.cases.captioned)
+
+
+def text_query(encoder: TextEncoder, text: str) -> TextQuery:
+    """One text for both legs."""
+    return TextQuery(encoder.encode_queries([text])[0], tokenize(text))

@@ -1,0 +1,66 @@
+"""The nouns of retrieval. Scores of different legs are never comparable unless a docstring says so."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+Vector = NDArray[np.float32]  # [dimension], L2-normalised
+Vectors = NDArray[np.float32]  # [n, dimension], rows L2-normalised
+Scores = NDArray[np.float32]  # [n]
+Rows = NDArray[np.int64]  # row numbers of an index
+Mask = NDArray[np.bool_]  # [n], True = may be returned
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderCard:
+    """Everything that identifies an encoder. Two cards that differ never share an index.
+
+    `pooling` is what the checkpoint was trained with; `mean` and `std` are per RGB channel in 0..1; `side` is the
+    picture side in pixels; `max_tokens` counts the special tokens too. `training_overlap` names public picture sets that
+    the encoder is known to have seen, so that a score on them is read with care.
+    """
+
+    name: str
+    kind: str  # "text", "image", or "image+text" for a shared space
+    loader: str
+    model: str
+    dimension: int
+    licence: str
+    revision: str | None = None
+    package: str | None = None
+    pooling: str | None = None
+    query_prefix: str = ""
+    document_prefix: str = ""
+    max_tokens: int | None = None
+    side: int | None = None
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
+    training_overlap: str = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class LegScore:
+    """What one leg said of one item: its own score, and its 1-based rank (None: not among that leg's candidates)."""
+
+    score: float
+    rank: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """An id with its fused score and each leg's score and rank."""
+
+    id: str
+    score: float
+    legs: Mapping[str, LegScore]
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """Hits in total order: score descending, then id. `warnings` name what was degraded."""
+
+    hits: tuple[Hit, ...]
+    warnings: tuple[str, ...] = ()
+    excluded: Mapping[str, int] = field(default_factory=dict)  # leak-guard reason -> how many items it removed

@@ -1,0 +1,149 @@
+"""What is searched: one consistent picture of the corpus, and the reader that keeps it fresh."""
+
+import json
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from knowledge.registry import Registry
+from retrieval.embeddings import EmbeddingStore
+from retrieval.errors import IndexMismatch
+from retrieval.generation import FORMAT, ITEMS_OF, Manifest
+from retrieval.index import IndexFolder, contents_of
+from retrieval.leakage import GuardTable
+from retrieval.lexical import TOKENIZER, LayeredLexical, LexicalIndex
+from retrieval.types import Mask, Vectors
+from retrieval.vectors import EXACT_BELOW, ChromaVectors, ExactVectors, LayeredVectors
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """Items of one kind: row i of every leg is `ids[i]`. `alive` masks what was deleted or replaced since the build."""
+
+    ids: tuple[str, ...]
+    alive: Mask
+    vectors: LayeredVectors
+    lexical: LayeredLexical
+
+
+@dataclass(frozen=True, slots=True)
+class CaseCollection:
+    """Reference cases: pictures and captions share rows. `captioned` masks rows without a caption.
+
+    `labels` is the sorted set of all labels that are alive.
+    """
+
+    captions: Collection
+    pictures: LayeredVectors
+    captioned: Mask
+    guard: GuardTable
+    labels: tuple[str, ...]
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Case ids in row order."""
+        return self.captions.ids
+
+    @property
+    def alive(self) -> Mask:
+        """Rows that may be returned."""
+        return self.captions.alive
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One corpus generation, as searched. `generation` names the index folder (None: everything is in the delta)."""
+
+    corpus_generation: int
+    generation: Path | None
+    cases: CaseCollection
+    passages: Collection
+    delta_size: int
+    masked: int
+
+
+class IndexReader:
+    """Hands out the newest view; loads a new one only when the corpus or the index has changed."""
+
+    def __init__(
+        self, index: IndexFolder, registry: Registry, embeddings: EmbeddingStore, *, exact_below: int = EXACT_BELOW
+    ) -> None:
+        self._index = index
+        self._registry = registry
+        self._embeddings = embeddings
+        self._exact_below = exact_below
+        self._lock = threading.Lock()
+        self._view: View | None = None
+
+    def view(self) -> View:
+        """Costs one small query when nothing changed. Raises IndexMismatch."""
+        with self._lock:
+            folder = self._index.current()
+            generation = self._registry.corpus_generation()
+            view = self._view
+            if view is None or (view.generation, view.corpus_generation) != (folder, generation):
+                view = self._view = self._load(folder)
+            return view
+
+    def _load(self, folder: Path | None) -> View:
+        manifest = None if folder is None else self._checked_manifest(folder)
+        since = manifest.corpus_generation if manifest else 0
+        delta = contents_of(self._registry, self._embeddings, self._index, since=since)
+        gone = self._registry.tombstones(since)
+
+        def vectors(space: str) -> LayeredVectors:
+            return LayeredVectors(self._base_vectors(folder, space), delta.matrices[space])
+
+        def collection(space: str) -> Collection:
+            kind = ITEMS_OF[space]
+            base = _read_ids(folder, kind)
+            lexical = LayeredLexical(_base_lexical(folder, space), delta.texts[space])
+            # A row of the base that went and came back is alive in the delta only.
+            alive = np.array([item not in gone for item in base] + [True] * len(delta.ids[kind]), dtype=np.bool_)
+            return Collection((*base, *delta.ids[kind]), alive, vectors(space), lexical)
+
+        captions, passages = collection("captions"), collection("passages")
+        return View(
+            corpus_generation=delta.corpus_generation,
+            generation=folder,
+            cases=self._cases(captions, vectors("pictures")),
+            passages=passages,
+            delta_size=sum(len(ids) for ids in delta.ids.values()),
+            masked=int((~captions.alive).sum() + (~passages.alive).sum()),
+        )
+
+    def _cases(self, captions: Collection, pictures: LayeredVectors) -> CaseCollection:
+        by_id = {guard.id: guard for guard in self._registry.case_guards()}
+        rows = zip(captions.ids, captions.alive.tolist(), strict=True)
+        # A case deleted between two reads of the registry has no guard, and without one it may not be shown.
+        guard = GuardTable.of([by_id.get(case_id) if alive else None for case_id, alive in rows])
+        checked = replace(captions, alive=guard.present)
+        labels = tuple(sorted({one.label for one in by_id.values()}))
+        return CaseCollection(checked, pictures, guard.present & captions.vectors.nonzero(), guard, labels)
+
+    def _checked_manifest(self, folder: Path) -> Manifest:
+        manifest = Manifest.read(folder)
+        found = (manifest.format, manifest.tokenizer, dict(manifest.fingerprints))
+        if found != (FORMAT, TOKENIZER, self._index.fingerprints):
+            raise IndexMismatch(
+                "the index was built by other encoders or another version than those configured. Mend it: dermacite reindex"
+            )
+        return manifest
+
+    def _base_vectors(self, folder: Path | None, space: str) -> ExactVectors | ChromaVectors:
+        if folder is None:
+            return ExactVectors(np.zeros((0, self._index.dimensions[space]), dtype=np.float32))
+        matrix: Vectors = np.load(folder / f"{space}.npy", mmap_mode="r", allow_pickle=False)
+        return ChromaVectors(matrix, folder / "chroma", space, exact_below=self._exact_below)
+
+
+def _read_ids(folder: Path | None, kind: str) -> Sequence[str]:
+    ids: list[str] = [] if folder is None else json.loads((folder / f"{kind}.json").read_text("utf-8"))
+    return ids
+
+
+def _base_lexical(folder: Path | None, space: str) -> LexicalIndex:
+    return LexicalIndex.build([]) if folder is None else LexicalIndex.load(folder / f"{space}.bm25")

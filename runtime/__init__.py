@@ -1,0 +1,1 @@
+"""Settings, the one assembly, and the command line."""

@@ -1,0 +1,155 @@
+"""Everything that writes: ingest, delete, rebuild. One writer at a time; readers never wait."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from knowledge.ingest import Progress
+from knowledge.types import DocumentVersion, FileOutcome, Source
+from retrieval.embedder import Embedder
+from retrieval.embeddings import text_key
+from runtime.errors import BuildFailed
+from runtime.service import Service
+
+PROJECT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """One PDF to take in: the name to report it by, how to read its bytes, and what is known of its source."""
+
+    name: str
+    read: Callable[[], bytes]
+    source: Source | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a deletion removed, and where absence was looked for and found afterwards."""
+
+    document_id: str
+    version_id: str
+    passages: int
+    absent_from: tuple[str, ...]
+
+
+class Curator:
+    """The writing side of a service. `waiting` is told when another writer is at work."""
+
+    def __init__(self, service: Service, waiting: Callable[[], None] | None = None) -> None:
+        self._service = service
+        self._waiting = waiting
+
+    def ingest_documents(
+        self, uploads: Iterable[Upload], done: Callable[[FileOutcome], None] | None = None
+    ) -> list[FileOutcome]:
+        """Take PDFs in; each is visible when its outcome is reported to `done`."""
+        outcomes = []
+        with self._service.home.writing(self._waiting):
+            for upload in uploads:
+                outcomes.append(self._service.ingest.document(upload.read(), upload.name, upload.source))
+                if done is not None:
+                    done(outcomes[-1])
+            self._merge_if_due()
+        return outcomes
+
+    def ingest_cases(self, path: Path, dataset: str | None, progress: Progress | None = None) -> list[FileOutcome]:
+        """Take a collection of cases in; all of it becomes visible at once. Raises CasesRefused."""
+        with self._service.home.writing(self._waiting):
+            outcomes = self._service.ingest.cases(path, dataset, progress)
+            self._merge_if_due()
+        return outcomes
+
+    def delete_document(self, document_id: str) -> Receipt:
+        """Invisible first, then its vectors, words and files; then the proof. Raises NotFound."""
+        service = self._service
+        with service.home.writing(self._waiting):
+            version = service.registry.document(document_id).version
+            texts = service.registry.texts_of_version(version.id)
+            passages = service.registry.delete_document(document_id)
+            self._forget_vectors(texts)
+            self._forget_files(version)
+            self._build(keep_previous=False)
+            return Receipt(version.document_id, version.id, len(passages), self._absence(version, passages, texts))
+
+    def reindex(self, progress: Callable[[str, int, int], None] | None = None) -> Path:
+        """Encode what the configured encoders have not seen, remove leftovers, build a generation and switch to it."""
+        service = self._service
+        report = progress or (lambda _step, _done, _of: None)
+        with service.home.writing(self._waiting):
+            embedder = Embedder(service.encoders, service.embeddings)
+            cases = service.registry.case_captions()
+            loaders = ((picture, partial(service.stored_pixels, picture)) for _, picture, _ in cases)
+            embedder.pictures(loaders, partial(report, "pictures"))
+            embedder.captions((caption for *_, caption in cases), partial(report, "captions"))
+            embedder.passages((text for _, text in service.registry.passage_texts()), partial(report, "passages"))
+            self.sweep()
+            return self._build()
+
+    def sweep(self) -> int:
+        """Remove stored files that nothing points at (an ingest was killed). The caller is the writer."""
+        used = self._service.registry.blobs_in_use()
+        orphans = [digest for digest in self._service.blobs.digests() if digest not in used]
+        for digest in orphans:
+            self._service.blobs.delete(digest)
+        return len(orphans)
+
+    def _merge_if_due(self) -> None:
+        service = self._service
+        since = service.index.corpus_generation()
+        if since is None or service.registry.changes_since(since) > service.settings.merge_above:
+            self._build()
+
+    def _build(self, *, keep_previous: bool = True) -> Path:
+        aside = _build_in_child(self._service)
+        return self._service.index.publish(aside, keep_previous=keep_previous)
+
+    def _forget_vectors(self, texts: Sequence[str]) -> None:
+        registry = self._service.registry
+        # The same sentence may stand in another document; its vector is that one's too.
+        still_used = {text_key(text) for _, text in registry.passage_texts()}
+        still_used.update(text_key(caption) for *_, caption in registry.case_captions())
+        self._service.embeddings.delete(text_key(text) for text in texts if text_key(text) not in still_used)
+
+    def _forget_files(self, version: DocumentVersion) -> None:
+        used = self._service.registry.blobs_in_use()
+        for digest in (version.id, version.text_sha256):
+            if digest is not None and digest not in used:
+                self._service.blobs.delete(digest)
+        # Indexes of other encoders hold the passages too; they are derived and come back with `reindex`.
+        self._service.index.remove_others()
+
+    def _absence(self, version: DocumentVersion, passages: Sequence[str], texts: Sequence[str]) -> tuple[str, ...]:
+        service = self._service
+        live = {text_key(text) for _, text in service.registry.passage_texts()}
+        remembered = service.embeddings.keys() - live
+        checks = {
+            "registry": not service.registry.has_version(version.id) and not service.registry.passages(passages),
+            "vectors": not remembered.intersection(text_key(text) for text in texts),
+            "index": not service.index.holds(passages),
+            "files": version.id not in set(service.blobs.digests()),
+        }
+        return tuple(name for name, absent in checks.items() if absent)
+
+
+def _build_in_child(service: Service) -> Path:
+    """Raises BuildFailed; what serves is untouched then."""
+    spaces = {"fingerprints": service.index.fingerprints, "dimensions": service.index.dimensions}
+    finished = subprocess.run(
+        [sys.executable, "-m", "runtime.index_child", str(service.home.root.resolve())],
+        input=json.dumps(spaces),
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(PROJECT)},
+    )
+    if finished.returncode != 0:
+        lines = finished.stderr.strip().splitlines()
+        why = lines[-1] if lines else f"its process ended with code {finished.returncode}"
+        raise BuildFailed(f"the new index was not built ({why}); the old one still serves. Try again: dermacite reindex")
+    return Path(finished.stdout)

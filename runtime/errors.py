@@ -1,0 +1,25 @@
+"""What can go wrong when a service is put together."""
+
+
+class RuntimeRefused(Exception):
+    """Root of this layer's errors; the message says what to do."""
+
+    reason = "refused"
+
+
+class SettingsRefused(RuntimeRefused):
+    """A setting is wrong or names something this version does not have."""
+
+    reason = "settings_refused"
+
+
+class BuildFailed(RuntimeRefused):
+    """Building an index did not finish; the one that serves is untouched."""
+
+    reason = "build_failed"
+
+
+class WriterBusy(RuntimeRefused):
+    """Another process is writing to this home and did not finish in time."""
+
+    reason = "writer_busy"

@@ -1,0 +1,72 @@
+"""The folder that holds one knowledge base, and the one rule about writing to it."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from runtime.errors import RuntimeRefused, WriterBusy
+
+WRITER_TIMEOUT_S = 3_600  # a bulk ingest may take so long before we stop waiting for it
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """Where everything is. Truth: registry and blobs. Derived: embeddings and indexes."""
+
+    root: Path
+
+    @property
+    def registry(self) -> Path:
+        """The folder of the registry."""
+        return self.root
+
+    @property
+    def blobs(self) -> Path:
+        """Documents, extracted texts and pictures, named by their sha256."""
+        return self.root / "blobs"
+
+    @property
+    def embeddings(self) -> Path:
+        """Vectors of everything that was ever encoded here."""
+        return self.root / "embeddings.sqlite3"
+
+    @property
+    def indexes(self) -> Path:
+        """Index generations, by encoders."""
+        return self.root / "indexes"
+
+    def prepare(self) -> None:
+        """Make the folder. Raises RuntimeRefused when that is not possible."""
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RuntimeRefused(
+                f"the home folder cannot be made: {error.strerror}. Name another: dermacite --home DIR ..."
+            ) from error
+
+    @contextmanager
+    def writing(self, waiting: Callable[[], None] | None = None) -> Iterator[None]:
+        """Be the one writer, across processes and threads. The lock dies with its process, so a kill frees it.
+
+        `waiting` is called once when another writer is at work. Raises WriterBusy after an hour.
+        """
+        # Not a singleton: two threads of one process must exclude each other too.
+        lock = FileLock(self.root / "writer.lock", thread_local=False, is_singleton=False)
+        try:
+            try:
+                lock.acquire(timeout=0)
+            except Timeout:
+                if waiting is not None:
+                    waiting()
+                lock.acquire(timeout=WRITER_TIMEOUT_S)
+        except Timeout as error:
+            raise WriterBusy("another process has been writing to this home for an hour; look for it and stop it") from error
+        except OSError as error:
+            raise RuntimeRefused(f"the home folder cannot be written: {error.strerror}. Check its permissions.") from error
+        try:
+            yield
+        finally:
+            lock.release()

@@ -1,0 +1,36 @@
+"""Builds one index generation in a process of its own: `python -m runtime.index_child HOME`, spaces as JSON on stdin.
+
+A crash inside Chroma is then a return code, and a kill can at worst waste the build. Prints the unpublished folder.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+from inference.exemplars import calibrate
+from knowledge.registry import Registry
+from retrieval.embeddings import EmbeddingStore
+from retrieval.index import IndexFolder, contents_of
+from retrieval.leakage import GuardTable
+from runtime.home import Home
+
+
+def main() -> None:
+    """Entry point of the child."""
+    home = Home(Path(sys.argv[1]))
+    spaces = json.load(sys.stdin)
+    registry = Registry.in_folder(home.registry)
+    index = IndexFolder(home.indexes, spaces["fingerprints"], spaces["dimensions"])
+    contents = contents_of(registry, EmbeddingStore(home.embeddings), index)
+    guards = {guard.id: guard for guard in registry.case_guards()}
+    rows = [guards[case_id] for case_id in contents.ids["cases"]]
+
+    def finish(folder: Path) -> None:
+        labels = [guard.label for guard in rows]
+        calibrate(contents.matrices["pictures"], labels, GuardTable.of(rows)).save(folder)
+
+    sys.stdout.write(str(index.build(contents, finish)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,224 @@
+"""The one assembly: settings and a home folder become a working service. What is measured is what is served.
+
+Every part is made when it is first needed, so that listing documents does not wait for torch.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inference.abstention import Thresholds
+from inference.citations import CitationVerifier
+from inference.lookup import Lookup
+from inference.pipeline import Pipeline, PipelineSettings
+from knowledge.blobs import BlobStore
+from knowledge.ingest import Ingest, Preparation
+from knowledge.pdf import PdfExtractor, PdfLimits
+from knowledge.pictures import Picture, PictureLimits, admit_picture
+from knowledge.registry import Registry
+from knowledge.types import ReferenceCase
+from retrieval.cases import CaseOptions
+from retrieval.embedder import Embedder
+from retrieval.embeddings import EmbeddingStore
+from retrieval.encoders import encoder_card, load_image_encoder, load_text_encoder, locate
+from retrieval.generation import SPACES
+from retrieval.hybrid import HybridOptions
+from retrieval.index import IndexFolder
+from retrieval.search import Encoders
+from retrieval.types import EncoderCard
+from retrieval.view import IndexReader
+from runtime.errors import SettingsRefused
+from runtime.home import Home
+from runtime.settings import EncoderChoice, Settings
+
+
+class Service:
+    """One knowledge base with its configured encoders and pipeline. Thread-safe; `close` it when done."""
+
+    def __init__(self, home: Home, settings: Settings) -> None:
+        home.prepare()
+        self.home = home
+        self.settings = settings
+
+    def close(self) -> None:
+        """End child processes and give connections back."""
+        for name in ("extractor", "renderer", "registry"):
+            if name in self.__dict__:
+                self.__dict__[name].close()
+
+    # --- truth -----------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def registry(self) -> Registry:
+        """Documents, passages and cases."""
+        return Registry.in_folder(self.home.registry)
+
+    @cached_property
+    def blobs(self) -> BlobStore:
+        """Stored files."""
+        return BlobStore(self.home.blobs)
+
+    @cached_property
+    def extractor(self) -> PdfExtractor:
+        """Reads uploaded PDFs."""
+        return PdfExtractor(self.pdf_limits)
+
+    @cached_property
+    def renderer(self) -> PdfExtractor:
+        """Draws pages. A child of its own: a reader who opens a page must not wait for a long upload."""
+        return PdfExtractor(self.pdf_limits)
+
+    @property
+    def pdf_limits(self) -> PdfLimits:
+        """What one PDF may cost."""
+        settings = self.settings
+        return PdfLimits(
+            bytes=settings.pdf_megabytes * 1_000_000, pages=settings.pdf_pages, seconds=settings.pdf_seconds
+        )
+
+    @property
+    def picture_limits(self) -> PictureLimits:
+        """What one picture may cost."""
+        settings = self.settings
+        return PictureLimits(
+            bytes=settings.picture_megabytes * 1_000_000, pixels=settings.picture_megapixels * 1_000_000
+        )
+
+    def admit(self, data: bytes) -> Picture:
+        """One picture of a caller, within the limits. Raises PictureRefused."""
+        return admit_picture(data, self.picture_limits)
+
+    def stored_pixels(self, digest: str) -> NDArray[np.uint8]:
+        """RGB pixels of a stored picture."""
+        return admit_picture(self.blobs.get(digest), PictureLimits(bytes=2**40, pixels=2**40, min_side=1)).rgb
+
+    # --- derived ---------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def cards(self) -> dict[str, EncoderCard]:
+        """The encoder card of each space."""
+        return {space: _card(self._choice(space)) for space in SPACES}
+
+    @cached_property
+    def fingerprints(self) -> dict[str, str]:
+        """The fingerprint of each space's encoder; looks at the weights, does not load them."""
+        return {space: locate(card, self._choice(space).folder).fingerprint for space, card in self.cards.items()}
+
+    @cached_property
+    def encoders(self) -> Encoders:
+        """The encoders, loaded. Spaces with the same encoder share one."""
+        pictures, captions, passages = (self._choice(space) for space in SPACES)
+        caption_encoder = load_text_encoder(self.cards["captions"], captions.folder)
+        shared = passages == captions
+        return Encoders(
+            pictures=load_image_encoder(self.cards["pictures"], pictures.folder),
+            captions=caption_encoder,
+            passages=caption_encoder if shared else load_text_encoder(self.cards["passages"], passages.folder),
+        )
+
+    @cached_property
+    def embeddings(self) -> EmbeddingStore:
+        """Vectors by content."""
+        return EmbeddingStore(self.home.embeddings)
+
+    @cached_property
+    def index(self) -> IndexFolder:
+        """The index generations of the configured encoders."""
+        dimensions = {space: card.dimension for space, card in self.cards.items()}
+        return IndexFolder(self.home.indexes, self.fingerprints, dimensions)
+
+    @cached_property
+    def reader(self) -> IndexReader:
+        """Hands out what is searched."""
+        return IndexReader(self.index, self.registry, self.embeddings, exact_below=self.settings.exact_below)
+
+    # --- answers ---------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def pipeline(self) -> Pipeline:
+        """Answers consultations. Raises SettingsRefused when a served model is configured."""
+        self._refuse_served_models()
+        settings = PipelineSettings(
+            shown_cases=self.settings.shown_cases,
+            passages_per_query=self.settings.passages_per_query,
+            cases=self._case_options,
+            passages=self._passage_options,
+            thresholds=Thresholds(probability=self.settings.probability_floor),
+            workers=self.settings.workers,
+        )
+        verifier = CitationVerifier(self.registry, self.blobs)
+        return Pipeline(self.reader, self.encoders, self.registry, verifier, settings, self.configuration)
+
+    @cached_property
+    def lookup(self) -> Lookup:
+        """Answers plain searches."""
+        return Lookup(self.reader, self.encoders, self.registry, self._case_options, self._passage_options)
+
+    @cached_property
+    def ingest(self) -> Ingest:
+        """Takes documents and cases in. The caller holds the writer lock."""
+        preparation = Preparation(self._count_tokens, self._prepare_passages, self._prepare_cases)
+        return Ingest(self.registry, self.blobs, self.extractor, preparation, self.picture_limits)
+
+    @cached_property
+    def configuration(self) -> dict[str, Any]:
+        """What every answer says of the service that gave it."""
+        encoders = {
+            space: {"card": card.name, "model": card.model, "revision": card.revision, "dimension": card.dimension,
+                    "fingerprint": self.fingerprints[space], "training_overlap": card.training_overlap}
+            for space, card in self.cards.items()
+        }  # fmt: skip
+        settings = self.settings
+        return {
+            "version": version("dermacite"), "configuration": settings.configuration, "encoders": encoders,
+            "classifier_setting": settings.classifier, "reporter_setting": settings.reporter, "model": None,
+        }  # fmt: skip
+
+    @property
+    def _case_options(self) -> CaseOptions:
+        return CaseOptions(alpha=self.settings.alpha, strategy=self.settings.strategy)
+
+    @property
+    def _passage_options(self) -> HybridOptions:
+        return HybridOptions(cosine_floor=self.settings.cosine_floor)
+
+    def _choice(self, space: str) -> EncoderChoice:
+        choice: EncoderChoice = getattr(self.settings, space)
+        return choice
+
+    def _count_tokens(self, text: str) -> int:
+        return self.encoders.passages.count_tokens(text)
+
+    def _prepare_passages(self, texts: Sequence[str]) -> None:
+        Embedder(self.encoders, self.embeddings).passages(texts)
+
+    def _prepare_cases(self, cases: Sequence[tuple[ReferenceCase, Picture]]) -> None:
+        if not cases:
+            return
+        embedder = Embedder(self.encoders, self.embeddings)
+        embedder.pictures((case.picture, lambda picture=picture: picture.rgb) for case, picture in cases)
+        embedder.captions(case.caption for case, _ in cases)
+
+    def _refuse_served_models(self) -> None:
+        settings = self.settings
+        if (settings.classifier, settings.reporter) != ("exemplar", "extractive"):
+            raise SettingsRefused(
+                f"this version cannot reach the served models {settings.classifier} and {settings.reporter} yet. To answer "
+                'without them, set classifier = "exemplar" and reporter = "extractive" in settings.toml'
+            )
+
+
+def _card(choice: EncoderChoice) -> EncoderCard:
+    card = encoder_card(choice.card)
+    return replace(card, revision=choice.revision) if choice.revision else card
+
+
+def open_service(home: Path, settings: Settings) -> Service:
+    """The service of a home folder, which is made when it is not there."""
+    return Service(Home(home), settings)

@@ -1,0 +1,129 @@
+"""Every setting on one screen, with its unit and reason. Passed on, never imported.
+
+Strongest first: arguments of the command line, environment (`DERMACITE_ALPHA=0.8`, nested `DERMACITE_PICTURES__CARD=...`),
+`settings.toml` in the home folder, the named configuration.
+"""
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+from platformdirs import user_data_path
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+
+from runtime.errors import SettingsRefused
+
+HOME_VARIABLE = "DERMACITE_HOME"
+SETTINGS_FILE = "settings.toml"
+_FILE_VALUES = "values_of_the_home_file"
+
+# What a name stands for. Every part can be changed by its own key.
+CONFIGURATIONS: dict[str, dict[str, Any]] = {
+    "embedded": {
+        "pictures": {"card": "efficientnet-lite0"},
+        "captions": {"card": "minilm"},
+        "passages": {"card": "minilm"},
+        # The embedded picture encoder was trained on everyday objects: the note gets a larger say than in R2.
+        "alpha": 0.7,
+        "classifier": "exemplar",
+        "reporter": "extractive",
+    },
+    "clinical": {
+        "pictures": {"card": "siglip-base-512"},
+        "captions": {"card": "bge-m3"},
+        "passages": {"card": "pubmedbert"},
+        "alpha": 0.9,  # preset R2
+        "classifier": "hikari-sirius",
+        "reporter": "hikari-vega",
+    },
+}
+
+
+class EncoderChoice(BaseModel):
+    """Which encoder serves one space: a card by name, from a local folder or a pinned hub revision."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    card: str
+    folder: Path | None = None
+    revision: str | None = None
+
+
+class Settings(BaseSettings):
+    """The whole configuration of one service."""
+
+    model_config = SettingsConfigDict(env_prefix="DERMACITE_", env_nested_delimiter="__", extra="forbid", frozen=True)
+
+    configuration: Literal["embedded", "clinical"] = "embedded"
+    pictures: EncoderChoice  # encoder of case pictures
+    captions: EncoderChoice  # encoder of notes and captions
+    passages: EncoderChoice  # encoder of guideline passages
+    classifier: str  # "exemplar", or the profile of a served model
+    reporter: str  # "extractive", or the profile of a served model
+
+    alpha: float = Field(ge=0, le=1)  # share of the picture in case retrieval
+    strategy: Literal["A", "B"] = "B"  # see retrieval.cases
+    shown_cases: int = Field(5, ge=0, le=20)  # reference cases in an answer
+    passages_per_query: int = Field(4, ge=1, le=20)
+    cosine_floor: float = Field(0.2, ge=-1, le=1)  # a passage less similar than this is no evidence
+    probability_floor: float = Field(0.35, ge=0, le=1)  # below it there is no diagnosis
+
+    pdf_megabytes: int = Field(100, ge=1)  # of one guideline
+    pdf_pages: int = Field(2_000, ge=1)
+    pdf_seconds: float = Field(120, gt=0)  # for reading one document; a hostile file must not hold the door
+    picture_megabytes: int = Field(20, ge=1)
+    picture_megapixels: int = Field(50, ge=1)
+
+    workers: int = Field(2, ge=1)  # consultations computed at once
+    merge_above: int = Field(500, ge=0)  # rows in the delta that start a new index generation
+    exact_below: int = Field(20_000, ge=0)  # rows under which search is exact and Chroma is not asked
+
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource, dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:  # fmt: skip
+        """Strongest first. No `.env` of the working folder: what a service does must not depend on where it started."""
+        given = dict(init_settings()) if isinstance(init_settings, InitSettingsSource) else {}
+        file = given.pop(_FILE_VALUES, {})
+        return (
+            InitSettingsSource(settings_cls, given),
+            env_settings,
+            InitSettingsSource(settings_cls, file),
+            _Named(settings_cls),
+        )
+
+
+class _Named(PydanticBaseSettingsSource):
+    """The weakest source: what the chosen configuration stands for."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:  # noqa: ARG002
+        """Not used: the configuration is one dictionary."""
+        return None, field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        """The values, or nothing for an unknown name: validation then says which names there are."""
+        return CONFIGURATIONS.get(self.current_state.get("configuration", "embedded"), {})
+
+
+def default_home() -> Path:
+    """`DERMACITE_HOME`, else the platform's data folder."""
+    named = os.environ.get(HOME_VARIABLE)
+    return Path(named) if named else user_data_path("dermacite", appauthor=False)
+
+
+def load_settings(home: Path, **given: Any) -> Settings:
+    """The settings of a home folder; `given` beats everything. Raises SettingsRefused naming each wrong key."""
+    file = home / SETTINGS_FILE
+    try:
+        values = tomllib.loads(file.read_text("utf-8")) if file.is_file() else {}
+        return Settings(**{**{key: value for key, value in given.items() if value is not None}, _FILE_VALUES: values})
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingsRefused(f"{SETTINGS_FILE} in the home folder cannot be read: {error}") from error
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+        raise SettingsRefused(f"settings are wrong: {wrong}. Keys: docs/settings.md") from error
