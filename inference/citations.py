@@ -10,7 +10,9 @@ from knowledge.errors import BlobCorrupt, NotFound
 from knowledge.registry import Registry
 
 # Numbers, also as ranges, ratios and decimals; the unit follows directly or after one space.
-_QUANTITY = re.compile(r"\d+(?:[.,:/–-]\d+)*(?:\s?(?:%|‰|[µμ]g|mcg|mg|g|kg|ml|mm|cm|nm|mJ|J|IU|units?)\b)?", re.IGNORECASE)
+_QUANTITY = re.compile(
+    r"\d+(?:[.,:/–-]\d+)*(?:\s?(?:%|‰|[µμ]g|mcg|mg|g|kg|ml|mm|cm|nm|mJ|J|IU|units?)\b)?", re.IGNORECASE
+)
 
 
 class CitationVerifier:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from inference.labels import group_of
 from inference.types import Evidence, EvidenceKind
@@ -74,7 +75,7 @@ def _passage(found: Found, passage: Passage) -> Evidence:
     )
 
 
-def _scores(found: Found) -> dict[str, object]:
+def _scores(found: Found) -> dict[str, Any]:
     legs = found.hit.legs
     return {
         "found_by": (found.by,),

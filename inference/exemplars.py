@@ -120,7 +120,8 @@ def _may_see(table: GuardTable, query: int) -> NDArray[np.bool_]:
     for names in (table.lesions, table.subjects):
         if names[query]:
             kin |= names == names[query]
-    return table.present & ~table.held_out & ~kin
+    visible: NDArray[np.bool_] = table.present & ~table.held_out & ~kin
+    return visible
 
 
 def _votes(

@@ -24,8 +24,7 @@ def group_of(label: str) -> str | None:
     """The group of a known label, or None."""
     for name, entry in _entries().items():
         if label.casefold() in {name, *entry["aliases"]}:
-            group: str = entry["group"]
-            return group
+            return str(entry["group"])
     return None
 
 

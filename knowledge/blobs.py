@@ -25,7 +25,9 @@ class BlobStore:
             target.parent.mkdir(parents=True, exist_ok=True)
             self._write_aside_and_rename(target, data)
         except OSError as error:
-            raise StorageFailed(f"could not store {len(data)} bytes: {error.strerror}. Free some disk space.") from error
+            raise StorageFailed(
+                f"could not store {len(data)} bytes: {error.strerror}. Free some disk space."
+            ) from error
         return digest
 
     def get(self, digest: str) -> bytes:
@@ -62,7 +64,7 @@ class BlobStore:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
-            os.replace(aside, target)
+            Path(aside).replace(target)
         except BaseException:
             Path(aside).unlink(missing_ok=True)
             raise

@@ -15,8 +15,7 @@ from knowledge.chunking import CHUNKER, cut_passages
 from knowledge.errors import DocumentRefused, PictureRefused
 from knowledge.pdf import PdfExtractor
 from knowledge.pictures import Picture, PictureLimits, admit_picture
-from knowledge.registry import Registry
-from knowledge.registry.store import document_id_of
+from knowledge.registry import Registry, document_id_of
 from knowledge.types import Cut, ExtractedText, FileOutcome, Outcome, PageState, ReferenceCase, Source
 
 PASSAGE_TOKENS = 200  # of the passage encoder; a passage is one thought, and MiniLM reads 256 at most

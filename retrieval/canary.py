@@ -55,9 +55,7 @@ def _probe_ids(collection: Collection, allowed: Mask) -> list[str]:
     return [collection.ids[row] for row in spread]
 
 
-def _text_legs(
-    name: str, collection: Collection, texts: Mapping[str, str], encoder: TextEncoder
-) -> Iterator[LegCheck]:
+def _text_legs(name: str, collection: Collection, texts: Mapping[str, str], encoder: TextEncoder) -> Iterator[LegCheck]:
     vectors: Vectors = encoder.encode_documents(list(texts.values()))
     fresh = dict(zip(texts, vectors, strict=True))
     yield _vector_leg(f"{name} meaning", collection, collection.vectors, collection.alive, fresh)

@@ -29,7 +29,11 @@ class CaseOptions:
 
 
 def find_cases(
-    cases: CaseCollection, pictures: Vectors, note: TextQuery | None, allowed: Mask, options: CaseOptions = CaseOptions()
+    cases: CaseCollection,
+    pictures: Vectors,
+    note: TextQuery | None,
+    allowed: Mask,
+    options: CaseOptions = CaseOptions(),
 ) -> Ranking:
     """Hits in total order with legs "picture", "caption" (cosines) and "lexical" (BM25: proposes, does not score).
 

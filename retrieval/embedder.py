@@ -46,7 +46,11 @@ class Embedder:
         return self._fill(encoder.fingerprint, dict(pictures), encode, progress)
 
     def _fill(
-        self, fingerprint: str, inputs: dict[str, T], encode: Callable[[Sequence[T]], Vectors], progress: Progress | None
+        self,
+        fingerprint: str,
+        inputs: dict[str, T],
+        encode: Callable[[Sequence[T]], Vectors],
+        progress: Progress | None,
     ) -> int:
         present = self._store.get(fingerprint, inputs)
         missing = [key for key in inputs if key not in present]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from retrieval.errors import EmbeddingsFailed
 from retrieval.types import Vector, Vectors
 
 KEYS_PER_QUERY = 500
@@ -62,8 +63,14 @@ class EmbeddingStore:
 
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
-        with closing(sqlite3.connect(self._file, timeout=BUSY_TIMEOUT_S)) as connection, connection:
-            yield connection
+        try:
+            with closing(sqlite3.connect(self._file, timeout=BUSY_TIMEOUT_S)) as connection, connection:
+                connection.execute("PRAGMA secure_delete=ON")  # what is deleted must not stay readable on the disk
+                yield connection
+        except sqlite3.Error as error:
+            raise EmbeddingsFailed(
+                f"the embedding store refused the operation: {error}. Check disk space and permissions."
+            ) from error
 
 
 def _slices(keys: list[str]) -> Iterator[list[str]]:

@@ -35,3 +35,9 @@ class QueryRefused(RetrievalError):
     """The query has nothing to search with."""
 
     reason = "query_empty"
+
+
+class EmbeddingsFailed(RetrievalError):
+    """The disk refused to keep or give vectors; what was acknowledged before is safe."""
+
+    reason = "embeddings_failed"

@@ -12,7 +12,6 @@ write is visible at once and Chroma is never written while it serves.
 
 import hashlib
 import json
-import os
 import shutil
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -65,7 +64,7 @@ class IndexFolder:
         aside.rename(final)
         link = self.folder / f".{CURRENT}-{uuid.uuid4().hex[:8]}"
         link.symlink_to(final.name)
-        os.replace(link, self.folder / CURRENT)
+        link.replace(self.folder / CURRENT)
         self.sweep(keep={final, previous} if keep_previous and previous else {final})
         return final
 
@@ -105,9 +104,7 @@ class IndexFolder:
         return [path.resolve() for path in self.folder.iterdir() if path.is_dir() and not path.is_symlink()]
 
 
-def contents_of(
-    registry: Registry, embeddings: EmbeddingStore, index: IndexFolder, *, since: int = 0
-) -> Contents:
+def contents_of(registry: Registry, embeddings: EmbeddingStore, index: IndexFolder, *, since: int = 0) -> Contents:
     """Everything live that became visible after corpus generation `since`, with its vectors.
 
     Raises IndexMismatch when a vector was never computed with the configured encoders.

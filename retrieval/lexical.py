@@ -28,9 +28,11 @@ _PART = re.compile(r"[^\W_]+")
 _NUMBER = re.compile(r"\d+(?:[.,:/-]\d+)*")
 # "no", "not" and "without" are not here: a negated finding is a finding.
 _STOPWORDS = frozenset(
-    "a an and are as at be been being but by can did do does for from had has have he her his i in into is it its me my of "
-    "on or our she should so such than that the their them then there these they this those to was we were what when which "
-    "who will with would you your".split()
+    """
+    a an and are as at be been being but by can did do does for from had has have he her his i in into is it its me my of
+    on or our she should so such than that the their them then there these they this those to was we were what when which
+    who will with would you your
+    """.split()
 )
 
 

@@ -66,7 +66,8 @@ class ExactVectors:
 
     def nonzero(self) -> Mask:
         """See LayeredVectors."""
-        return np.any(self._matrix != 0, axis=1)
+        mask: Mask = np.any(self._matrix != 0, axis=1)
+        return mask
 
 
 class ChromaVectors:
@@ -200,12 +201,15 @@ def _self_recall(collection: Any, matrix: Vectors, sample: int) -> float:
         return 1.0
     found = collection.query(query_embeddings=matrix[rows], n_results=1, include=[])["ids"]
     # Equal vectors (the same caption twice) may answer for each other.
-    same = [np.allclose(matrix[int(ids[0])], matrix[row], atol=1e-5) for ids, row in zip(found, rows, strict=True) if ids]
+    same = [
+        np.allclose(matrix[int(ids[0])], matrix[row], atol=1e-5) for ids, row in zip(found, rows, strict=True) if ids
+    ]
     return sum(same) / len(rows)
 
 
 def _client(folder: Path) -> Any:
     import chromadb
+    from chromadb.config import Settings
 
-    settings = chromadb.Settings(anonymized_telemetry=False)
+    settings = Settings(anonymized_telemetry=False)
     return chromadb.PersistentClient(str(folder), settings=settings)

@@ -151,5 +151,7 @@ def _build_in_child(service: Service) -> Path:
     if finished.returncode != 0:
         lines = finished.stderr.strip().splitlines()
         why = lines[-1] if lines else f"its process ended with code {finished.returncode}"
-        raise BuildFailed(f"the new index was not built ({why}); the old one still serves. Try again: dermacite reindex")
+        raise BuildFailed(
+            f"the new index was not built ({why}); the old one still serves. Try again: dermacite reindex"
+        )
     return Path(finished.stdout)

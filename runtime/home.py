@@ -63,9 +63,13 @@ class Home:
                     waiting()
                 lock.acquire(timeout=WRITER_TIMEOUT_S)
         except Timeout as error:
-            raise WriterBusy("another process has been writing to this home for an hour; look for it and stop it") from error
+            raise WriterBusy(
+                "another process has been writing to this home for an hour; look for it and stop it"
+            ) from error
         except OSError as error:
-            raise RuntimeRefused(f"the home folder cannot be written: {error.strerror}. Check its permissions.") from error
+            raise RuntimeRefused(
+                f"the home folder cannot be written: {error.strerror}. Check its permissions."
+            ) from error
         try:
             yield
         finally:

@@ -5,7 +5,7 @@ Every part is made when it is first needed, so that listing documents does not w
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -202,7 +202,7 @@ class Service:
         if not cases:
             return
         embedder = Embedder(self.encoders, self.embeddings)
-        embedder.pictures((case.picture, lambda picture=picture: picture.rgb) for case, picture in cases)
+        embedder.pictures((case.picture, partial(_pixels_of, picture)) for case, picture in cases)
         embedder.captions(case.caption for case, _ in cases)
 
     def _refuse_served_models(self) -> None:
@@ -212,6 +212,10 @@ class Service:
                 f"this version cannot reach the served models {settings.classifier} and {settings.reporter} yet. To answer "
                 'without them, set classifier = "exemplar" and reporter = "extractive" in settings.toml'
             )
+
+
+def _pixels_of(picture: Picture) -> NDArray[np.uint8]:
+    return picture.rgb
 
 
 def _card(choice: EncoderChoice) -> EncoderCard:

@@ -10,19 +10,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
-
 from drawing.bodies import Body, prepare
 from drawing.canvas import Canvas, View
 from drawing.photodermatosis import Photodermatosis
 from drawing.plan import GROUPS, HELD_OUT, LESIONS, Lesion
+from numpy.typing import NDArray
+from PIL import Image
 
 HERE = Path(__file__).resolve().parent
 LICENCE = "Apache-2.0"
 SOURCE = "Dermacite sample corpus"
 COLUMNS = ("picture", "label", "group", "caption", "subject", "lesion", "split", "skin_tone", "licence", "source")
-JPEG_QUALITY = 85
+JPEG_QUALITY = 83
 _SEED = 20261122
 _HELD_OUT_FROM = 900  # numbers of held-out lesions start here, far from those of the reference lesions
 

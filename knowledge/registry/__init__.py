@@ -1,5 +1,6 @@
 """What is true: documents, passages and cases, in one database (SQLite by default)."""
 
-from knowledge.registry.store import CaseGuard, Registry
+from knowledge.registry.rows import CaseGuard, document_id_of
+from knowledge.registry.store import Registry
 
-__all__ = ["CaseGuard", "Registry"]
+__all__ = ["CaseGuard", "Registry", "document_id_of"]

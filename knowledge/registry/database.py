@@ -33,9 +33,9 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """One transaction: all of it or nothing. Raises StorageFailed when the disk or a lock refuses."""
-        with _translated(), self._engine.connect().execution_options(dermacite_write=True) as connection:
-            with connection.begin():
-                yield connection
+        writing = self._engine.execution_options(dermacite_write=True)
+        with _translated(), writing.begin() as connection:
+            yield connection
 
     def upgrade(self) -> None:
         """Bring the schema to SCHEMA_HEAD; a no-op where it is there. Safe when many processes do it at once."""
@@ -45,6 +45,15 @@ class Database:
         with self.write() as connection:
             if _revision(connection) != SCHEMA_HEAD:
                 _run_migrations(connection)
+
+    def integrity_problems(self) -> list[str]:
+        """Damage that the database finds in itself, and references to rows that are not there; empty is good."""
+        if self._engine.dialect.name != "sqlite":
+            return []  # a server database checks its pages by itself
+        with self.read() as connection:
+            pages = connection.exec_driver_sql("PRAGMA integrity_check").scalars().all()
+            dangling = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+        return [line for line in pages if line != "ok"] + [f"dangling reference in {row[0]}" for row in dangling]
 
     def close(self) -> None:
         """Give every connection back."""

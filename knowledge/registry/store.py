@@ -1,20 +1,31 @@
 """Reading and writing documents, passages and cases. Every visible change is one transaction."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from knowledge.errors import NotFound
 from knowledge.registry.database import Database
+from knowledge.registry.rows import (
+    CASE_COLUMNS,
+    DOCUMENTS_WITH_VERSION,
+    GUARD_COLUMNS,
+    PASSAGE_COLUMNS,
+    SOURCE_COLUMNS,
+    CaseGuard,
+    document_id_of,
+    document_of,
+    passage_of,
+    passage_rows,
+)
 from knowledge.registry.tables import CASES, CORPUS, DOCUMENTS, PAGES, PASSAGES, TOMBSTONES, VERSIONS
 from knowledge.types import (
     Cut,
     Document,
-    DocumentVersion,
     ExtractedText,
     Page,
     PageState,
@@ -25,27 +36,6 @@ from knowledge.types import (
 )
 
 IDS_PER_QUERY = 500  # SQLite refuses statements with too many variables
-
-_CASE_COLUMNS = [CASES.c[field.name] for field in fields(ReferenceCase)]
-_PASSAGE_COLUMNS = [*PASSAGES.c, VERSIONS.c.document_id]
-
-
-@dataclass(frozen=True, slots=True)
-class CaseGuard:
-    """What the leak guard must know of a reference case. `perceptual_hash` is 16 hex digits."""
-
-    id: str
-    dataset: str
-    label: str
-    picture: str
-    original: str
-    perceptual_hash: str
-    subject: str | None
-    lesion: str | None
-    split: str | None
-
-
-_GUARD_COLUMNS = [CASES.c[field.name] for field in fields(CaseGuard)]
 
 
 class Registry:
@@ -103,13 +93,19 @@ class Registry:
             connection.execute(insert(DOCUMENTS).values(id=document_id, created_at=now, **asdict(source)))
             connection.execute(
                 insert(VERSIONS).values(
-                    id=version_id, document_id=document_id, state=VersionState.LIVE, text_sha256=text_sha256,
-                    bytes=size, page_count=len(extracted.pages), passage_count=len(passages),
-                    warnings=list(extracted.warnings), created_at=now,
-                )  # fmt: skip
+                    id=version_id,
+                    document_id=document_id,
+                    state=VersionState.LIVE,
+                    text_sha256=text_sha256,
+                    bytes=size,
+                    page_count=len(extracted.pages),
+                    passage_count=len(passages),
+                    warnings=list(extracted.warnings),
+                    created_at=now,
+                )
             )
             _insert_all(connection, PAGES, ({"version_id": version_id, **asdict(page)} for page in extracted.pages))
-            _insert_all(connection, PASSAGES, _passage_rows(version_id, passages, generation))
+            _insert_all(connection, PASSAGES, passage_rows(version_id, passages, generation))
         return True
 
     def has_version(self, version_id: str) -> bool:
@@ -120,16 +116,16 @@ class Registry:
     def documents(self) -> tuple[Document, ...]:
         """Every document, by title, then id."""
         with self._database.read() as connection:
-            return tuple(_document(row) for row in connection.execute(_DOCUMENTS_WITH_VERSION))
+            return tuple(document_of(row) for row in connection.execute(DOCUMENTS_WITH_VERSION))
 
     def document(self, document_id: str) -> Document:
         """One document by its id or an exact version id. Raises NotFound."""
-        query = _DOCUMENTS_WITH_VERSION.where((DOCUMENTS.c.id == document_id) | (VERSIONS.c.id == document_id))
+        query = DOCUMENTS_WITH_VERSION.where((DOCUMENTS.c.id == document_id) | (VERSIONS.c.id == document_id))
         with self._database.read() as connection:
             row = connection.execute(query).first()
         if row is None:
             raise NotFound("no such document. List them: dermacite documents list")
-        return _document(row)
+        return document_of(row)
 
     def pages(self, version_id: str) -> tuple[Page, ...]:
         """The pages of a version in order."""
@@ -148,9 +144,7 @@ class Registry:
         version = self.document(document_id).version
         with self._database.write() as connection:
             generation = _next_generation(connection)
-            ids = tuple(
-                connection.execute(select(PASSAGES.c.id).where(PASSAGES.c.version_id == version.id)).scalars()
-            )
+            ids = tuple(connection.execute(select(PASSAGES.c.id).where(PASSAGES.c.version_id == version.id)).scalars())
             _bury(connection, ids, generation)
             connection.execute(delete(PASSAGES).where(PASSAGES.c.version_id == version.id))
             connection.execute(delete(PAGES).where(PAGES.c.version_id == version.id))
@@ -179,12 +173,12 @@ class Registry:
 
     def passages(self, ids: Sequence[str]) -> dict[str, Passage]:
         """Live passages by id; an id that is not live is simply absent."""
-        query = select(*_PASSAGE_COLUMNS, *_SOURCE_COLUMNS).select_from(PASSAGES.join(VERSIONS).join(DOCUMENTS))
+        query = select(*PASSAGE_COLUMNS, *SOURCE_COLUMNS).select_from(PASSAGES.join(VERSIONS).join(DOCUMENTS))
         found: dict[str, Passage] = {}
         with self._database.read() as connection:
             for some in _slices(ids):
                 live = query.where(PASSAGES.c.id.in_(some), VERSIONS.c.state == VersionState.LIVE)
-                found.update((row.id, _passage(row)) for row in connection.execute(live))
+                found.update((row.id, passage_of(row)) for row in connection.execute(live))
         return found
 
     # --- cases -----------------------------------------------------------------------------------------------------
@@ -209,9 +203,7 @@ class Registry:
     def case_captions(self, since: int = 0) -> list[tuple[str, str, str]]:
         """(id, picture sha256, caption) of every case that became visible after generation `since`, by id."""
         query = (
-            select(CASES.c.id, CASES.c.picture, CASES.c.caption)
-            .where(CASES.c.live_since > since)
-            .order_by(CASES.c.id)
+            select(CASES.c.id, CASES.c.picture, CASES.c.caption).where(CASES.c.live_since > since).order_by(CASES.c.id)
         )
         with self._database.read() as connection:
             return [(row.id, row.picture, row.caption) for row in connection.execute(query)]
@@ -219,7 +211,7 @@ class Registry:
     def case_guards(self) -> list[CaseGuard]:
         """What the leak guard must know, of every live case, by id."""
         with self._database.read() as connection:
-            rows = connection.execute(select(*_GUARD_COLUMNS).order_by(CASES.c.id))
+            rows = connection.execute(select(*GUARD_COLUMNS).order_by(CASES.c.id))
             return [CaseGuard(*row) for row in rows]
 
     def cases(self, ids: Sequence[str]) -> dict[str, ReferenceCase]:
@@ -227,7 +219,7 @@ class Registry:
         found: dict[str, ReferenceCase] = {}
         with self._database.read() as connection:
             for some in _slices(ids):
-                rows = connection.execute(select(*_CASE_COLUMNS).where(CASES.c.id.in_(some)))
+                rows = connection.execute(select(*CASE_COLUMNS).where(CASES.c.id.in_(some)))
                 found.update((row.id, ReferenceCase(**row._mapping)) for row in rows)
         return found
 
@@ -237,6 +229,10 @@ class Registry:
         if case is None:
             raise NotFound("no such reference case, or it was deleted")
         return case
+
+    def integrity_problems(self) -> list[str]:
+        """What the database itself finds wrong; empty is good."""
+        return self._database.integrity_problems()
 
     def counts(self) -> dict[str, int]:
         """How many documents, passages and cases are live."""
@@ -253,48 +249,6 @@ class Registry:
             for row in connection.execute(select(VERSIONS.c.id, VERSIONS.c.text_sha256)):
                 used.update((row.id, row.text_sha256))
         return frozenset(used - {None})
-
-
-def document_id_of(version_id: str) -> str:
-    """The id of the document whose first version has these bytes."""
-    return f"d-{version_id[:20]}"
-
-
-_SOURCE_COLUMNS = [DOCUMENTS.c[field.name] for field in fields(Source)]
-_DOCUMENTS_WITH_VERSION = (
-    select(
-        VERSIONS,
-        *_SOURCE_COLUMNS,
-    )
-    .select_from(DOCUMENTS.join(VERSIONS))
-    .order_by(DOCUMENTS.c.title, DOCUMENTS.c.id)
-)
-
-
-def _source(row: Row[Any]) -> Source:
-    return Source(**{field.name: row._mapping[field.name] for field in fields(Source)})
-
-
-def _document(row: Row[Any]) -> Document:
-    values = {field.name: row._mapping[field.name] for field in fields(DocumentVersion)}
-    values.update(state=VersionState(row.state), warnings=tuple(row.warnings))
-    return Document(row.document_id, _source(row), DocumentVersion(**values))
-
-
-def _passage(row: Row[Any]) -> Passage:
-    return Passage(
-        row.id, row.document_id, row.version_id, row.start, row.end, row.text, row.first_page, row.last_page,
-        tuple(row.section), _source(row),
-    )  # fmt: skip
-
-
-def _passage_rows(
-    version_id: str, passages: Iterable[tuple[str, Cut]], generation: int
-) -> Iterator[dict[str, Any]]:
-    for passage_id, cut in passages:
-        row = asdict(cut)
-        del row["tokens"]
-        yield {**row, "id": passage_id, "version_id": version_id, "section": list(cut.section), "live_since": generation}
 
 
 def _replace_case(connection: Connection, case: ReferenceCase, generation: int) -> None:

@@ -1,6 +1,7 @@
 """The embedded picture encoder: ImageNet EfficientNet-Lite0 as a feature extractor."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import timm
@@ -25,7 +26,7 @@ class EfficientNetLite0Encoder:
     def __init__(self, card: EncoderCard, weights: Weights) -> None:
         self.card = card
         self.fingerprint = weights.fingerprint
-        self._model = timm.create_model(card.model, pretrained=False).eval()
+        self._model: Any = timm.create_model(card.model, pretrained=False).eval()
         self._model.load_state_dict(self._renamed(torch.load(weights.path, map_location="cpu", weights_only=True)))
 
     def encode_images(self, images: Sequence[NDArray[np.uint8]]) -> Vectors:
@@ -55,5 +56,7 @@ class EfficientNetLite0Encoder:
         # The published file names its tensors differently but lists them in timm's order; the shapes prove it.
         ours = self._model.state_dict()
         if [tensor.shape for tensor in ours.values()] != [tensor.shape for tensor in published.values()]:
-            raise EncoderBroken(f"the weights of encoder {self.card.name} do not fit; install the project again: make install")
+            raise EncoderBroken(
+                f"the weights of encoder {self.card.name} do not fit; install the project again: make install"
+            )
         return dict(zip(ours, published.values(), strict=True))

@@ -87,5 +87,6 @@ class OpenClipEncoder:
 def _check_folder(card: EncoderCard, folder: Path) -> None:
     if not (folder / CONFIG_FILE).is_file():
         raise EncoderMissing(
-            f"the folder of encoder {card.name} holds no {CONFIG_FILE}; it must be in open_clip's format: hf download {card.model}"
+            f"the folder of encoder {card.name} holds no {CONFIG_FILE}; it must be in open_clip's format: "
+            f"hf download {card.model}"
         )

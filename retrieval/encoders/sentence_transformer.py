@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Pooling
+from transformers.utils.logging import disable_progress_bar
 
 from retrieval.encoders.weights import Weights
 from retrieval.errors import EncoderBroken
@@ -13,7 +14,8 @@ from retrieval.types import EncoderCard, Vectors
 
 BATCH = 32
 
-# It logs a line per load; a command line's output is the answer.
+# They log a line and draw a bar per load; a command line's output is the answer.
+disable_progress_bar()  # type: ignore[no-untyped-call]
 logging.getLogger("sentence_transformers").setLevel(logging.WARNING)
 
 
@@ -49,7 +51,9 @@ class SentenceTransformerEncoder:
     def _check(self) -> None:
         dimension = self._model.get_embedding_dimension()
         if dimension != self.card.dimension:
-            raise EncoderBroken(f"encoder {self.card.name}: {dimension} dimensions found, {self.card.dimension} expected")
+            raise EncoderBroken(
+                f"encoder {self.card.name}: {dimension} dimensions found, {self.card.dimension} expected"
+            )
         poolings = [module.pooling_mode for module in self._model if isinstance(module, Pooling)]
         if self.card.pooling is not None and poolings != [self.card.pooling]:
             raise EncoderBroken(f"encoder {self.card.name}: pooling {poolings} found, {self.card.pooling!r} expected")

@@ -44,7 +44,9 @@ def _in_package(card: EncoderCard) -> Path:
     package, _, inside = str(card.package).partition("/")
     spec = importlib.util.find_spec(package)
     if spec is None or spec.origin is None:
-        raise EncoderMissing(f"encoder {card.name} needs the package {package}. Install the project again: make install")
+        raise EncoderMissing(
+            f"encoder {card.name} needs the package {package}. Install the project again: make install"
+        )
     return Path(spec.origin).parent / inside
 
 

@@ -67,15 +67,15 @@ class BasalCell(Form):
 
     def caption(self, wording: int) -> str:
         extra = " with a central crusted ulcer" if self.ulcer else ""
-        specks = " Blue-grey specks of pigment are present." if self.specks else ""
+        specks = ", together with blue-grey specks of pigment" if self.specks else ""
         return pick(
             (
                 f"A pearly, translucent nodule{extra} on the {self.site}, with a rolled border and branching "
-                f"telangiectasia.{specks} Impression: basal cell carcinoma.",
+                f"telangiectasia{specks}. Impression: basal cell carcinoma.",
                 f"On {self.skin()} of the {self.site} lies a shiny, smooth-bordered nodule{extra}; fine arborising "
-                f"vessels cross the surface.{specks} Typical of nodular basal cell carcinoma.",
+                f"vessels cross the surface{specks}. Typical of nodular basal cell carcinoma.",
                 f"Solitary glistening skin-coloured to pink tumour{extra} on the {self.site}. Its raised pearly rim "
-                f"carries dilated vessels.{specks} Findings favour basal cell carcinoma.",
+                f"carries dilated vessels{specks}. Findings favour basal cell carcinoma.",
             ),
             wording,
         )

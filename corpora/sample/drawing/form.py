@@ -39,7 +39,7 @@ class Form(ABC):
 
     def redness(self) -> str:
         """How erythema reads on this tone."""
-        words = {1: "pink-red", 2: "bright red", 3: "red", 4: "dusky red", 5: "violaceous brown", 6: "dark violaceous"}
+        words = {1: "pink-red", 2: "bright red", 3: "red", 4: "dusky red", 5: "dark red", 6: "dark violaceous red"}
         return words[self.tone]
 
     def skin(self) -> str:

@@ -53,7 +53,7 @@ class Sarcoidosis(Form):
         canvas.colour += mask[..., None] * np.array([0.08, 0.02, 0.0]) * dark
 
     def caption(self, wording: int) -> str:
-        hue = "red-brown" if self.tone < 5 else "brown-orange"
+        hue = "red-brown" if self.tone < 5 else "brick-brown"
         shape = "joined to an annular plaque with a flattened centre" if self.annular else "standing apart"
         many = counted(self.count)
         return pick(

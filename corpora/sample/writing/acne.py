@@ -165,7 +165,6 @@ ACNE = Guideline(
     edition="2026 sample",
     effective="2026-03-01",
     jurisdiction="none (sample)",
-    summary="This short text was written for tests and demonstrations of retrieval. It must not be used to treat anyone.",
     blocks=(*_RECOGNITION, *_DIFFERENTIAL, *_SEVERITY, *_TOPICAL, *_SYSTEMIC, *_CARE),
     sources=(
         "American Academy of Dermatology, Guidelines of care for the management of acne vulgaris, 2024.",

@@ -48,6 +48,5 @@ class Guideline:
     edition: str
     effective: str
     jurisdiction: str
-    summary: str
     blocks: Sequence[Block]
     sources: Sequence[str]

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 from typing import Any
-from xml.sax.saxutils import escape  # noqa: S406 - escapes our own text, parses nothing
+from xml.sax.saxutils import escape
 
 from reportlab.lib.colors import HexColor
 from reportlab.lib.pagesizes import A4
@@ -17,6 +17,7 @@ from writing.blocks import Block, Bullets, Guideline, Heading, Table, Text
 
 PUBLISHER = "Dermacite project"
 NOTICE = "SAMPLE, NOT FOR CARE"
+_SUMMARY = "This text was written for tests and demonstrations of retrieval. It must not be used to treat anyone."
 
 # Bitstream Vera comes with ReportLab and has the signs that the built-in Helvetica lacks (≥, ≤).
 _REGULAR, _BOLD = "Vera", "VeraBd"
@@ -71,7 +72,7 @@ def _story(guideline: Guideline) -> list[Flowable]:
     story: list[Flowable] = [
         _paragraph(guideline.title, _STYLES["title"]),
         _paragraph(edition, _BODY),
-        _paragraph(guideline.summary, _BODY),
+        _paragraph(_SUMMARY, _BODY),
     ]
     numbers = [0, 0]
     for block in guideline.blocks:

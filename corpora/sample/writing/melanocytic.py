@@ -189,7 +189,6 @@ MELANOCYTIC = Guideline(
     edition="2026 sample",
     effective="2026-02-01",
     jurisdiction="none (sample)",
-    summary="This short text was written for tests and demonstrations of retrieval. It must not be used to treat anyone.",
     blocks=(*_RECOGNITION, *_DIFFERENTIAL, *_SEVERITY, *_TREATMENT, *_CARE),
     sources=(
         "NICE, Suspected cancer: recognition and referral, NG12, 2015, updated 2023.",

@@ -170,7 +170,6 @@ PSORIASIS = Guideline(
     edition="2026 sample",
     effective="2026-01-15",
     jurisdiction="none (sample)",
-    summary="This short text was written for tests and demonstrations of retrieval. It must not be used to treat anyone.",
     blocks=(*_RECOGNITION, *_DIFFERENTIAL, *_SEVERITY, *_TOPICAL, *_SYSTEMIC, *_CARE),
     sources=(
         "NICE, Psoriasis: assessment and management, CG153, 2012, updated 2017.",

@@ -1,0 +1,46 @@
+"""What is known of documents beyond their bytes: `documents.jsonl` beside a folder of PDFs.
+
+One JSON object a line: `file` (path relative to the list) and any of title, publisher, url, licence, jurisdiction, edition,
+effective, review. Unknown keys are refused, so that a misspelt licence is not silently lost.
+"""
+
+import json
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from knowledge.errors import DocumentRefused
+from knowledge.types import Source
+
+FILE = "documents.jsonl"
+_KEYS = {field.name for field in fields(Source)}
+
+
+def read_sources(folder: Path) -> dict[Path, Source]:
+    """Resolved path of each listed PDF -> its source; empty without a list. Raises DocumentRefused (`bad_sources`)."""
+    listing = folder / FILE
+    if not listing.is_file():
+        return {}
+    try:
+        lines = listing.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DocumentRefused("bad_sources", f"{FILE} cannot be read; save it as UTF-8") from error
+    entries = [_entry(number, line) for number, line in enumerate(lines, start=1) if line.strip()]
+    return {(folder / name).resolve(): source for name, source in entries}
+
+
+def _entry(number: int, line: str) -> tuple[str, Source]:
+    try:
+        values: dict[str, Any] = json.loads(line)
+        name = values.pop("file")
+    except (ValueError, KeyError, AttributeError, TypeError) as error:
+        raise DocumentRefused("bad_sources", f'{FILE}, line {number}: not a JSON object with a "file"') from error
+    unknown = sorted(values.keys() - _KEYS)
+    if unknown or not values.get("title"):
+        problem = f"unknown keys {', '.join(unknown)}" if unknown else "a title is needed"
+        raise DocumentRefused(
+            "bad_sources", f"{FILE}, line {number}: {problem}. Keys: file, {', '.join(sorted(_KEYS))}"
+        )
+    if any(value is not None and not isinstance(value, str) for value in (name, *values.values())):
+        raise DocumentRefused("bad_sources", f"{FILE}, line {number}: every value must be a text")
+    return name, Source(**values)

@@ -1,0 +1,11 @@
+"""The command line: one group, and its commands by what they are for."""
+
+from runtime.cli.asking import diagnose, search
+from runtime.cli.group import main
+from runtime.cli.knowledge import documents, ingest, reindex
+from runtime.cli.operating import doctor, serve
+
+for command in (ingest, documents, reindex, search, diagnose, serve, doctor):
+    main.add_command(command)
+
+__all__ = ["main"]

@@ -1,0 +1,98 @@
+"""The group that every command belongs to: home, configuration, errors as sentences."""
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from inference.errors import InferenceError
+from knowledge.errors import KnowledgeError
+from retrieval.errors import RetrievalError
+from runtime import printing
+from runtime.curation import Curator
+from runtime.errors import RuntimeRefused
+from runtime.service import Service, open_service
+from runtime.settings import CONFIGURATIONS, default_home, load_settings
+
+REFUSED = 1  # exit code; 2 is click's for wrong usage
+AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object for a program to read.")
+
+
+class _Teaching(click.Group):
+    """Turns every error of ours into one sentence that says what to do, and exit code 1."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (KnowledgeError, RetrievalError, InferenceError, RuntimeRefused) as error:
+            if "--json" in sys.argv:
+                click.echo(printing.as_json({"error": {"reason": error.reason, "message": str(error)}}))
+            click.echo(f"Refused: {error}", err=True)
+            ctx.exit(REFUSED)
+
+
+class Lazy:
+    """The service of this command, made on first use: `--help` and `serve` need none."""
+
+    def __init__(self, make: Callable[[], Service], home: Path, configuration: str | None) -> None:
+        self._make = make
+        self.home = home
+        self.configuration = configuration
+
+    def service(self) -> Service:
+        """Open the home. Raises SettingsRefused."""
+        return self._make()
+
+    def curator(self) -> Curator:
+        """The writing side."""
+        return Curator(self.service(), lambda: click.echo("waiting for another writer to finish ...", err=True))
+
+
+@click.group(cls=_Teaching, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.option("--home", type=click.Path(file_okay=False, path_type=Path), help="Folder of the knowledge base. "
+              "[default: $DERMACITE_HOME, else the platform's data folder]")  # fmt: skip
+@click.option(
+    "--configuration", type=click.Choice(sorted(CONFIGURATIONS)), help="Named configuration. [default: embedded]"
+)
+@click.version_option(package_name="dermacite")
+@click.pass_context
+def main(ctx: click.Context, home: Path | None, configuration: str | None) -> None:
+    """Retrieval-grounded dermatology decision support for research. Every statement cites evidence you can open.
+
+    \b
+    Start:   dermacite ingest cases FOLDER          captioned pictures to compare with
+             dermacite ingest documents FILE...     guidelines to quote
+    Ask:     dermacite diagnose PICTURE --note "itchy red plaques on both elbows"
+             dermacite search "first line treatment of psoriasis"
+    Serve:   dermacite serve
+    Check:   dermacite doctor
+
+    It supports a decision and never takes one.
+    """
+    # Models come from packages, folders or the local cache; nothing may reach for a hub behind the user's back.
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    folder = home or default_home()
+
+    def make() -> Service:
+        service = open_service(folder, load_settings(folder, configuration=configuration))
+        ctx.call_on_close(service.close)
+        return service
+
+    ctx.obj = Lazy(make, folder, configuration)
+
+
+@contextmanager
+def bar(label: str, length: int | None) -> Iterator[Callable[..., None]]:
+    """A progress bar on stderr; `advance(n, of)` moves it. Silent where stderr is not a terminal."""
+    with click.progressbar(length=length or 1, label=label, file=sys.stderr, hidden=not sys.stderr.isatty()) as shown:
+
+        def advance(steps: int, of: int | None = None) -> None:
+            if of is not None:
+                shown.length = of
+            shown.update(steps)
+
+        yield advance

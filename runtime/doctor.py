@@ -1,0 +1,99 @@
+"""Proves that a home is whole: truth readable and complete, indexes undamaged, nothing half done visible, legs alive."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from knowledge.errors import KnowledgeError
+from retrieval.canary import check_legs
+from retrieval.errors import RetrievalError
+from retrieval.generation import damaged_files
+from runtime.service import Service
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing looked at. `mend` is the command that puts it right, where there is one."""
+
+    name: str
+    healthy: bool
+    detail: str
+    mend: str | None = None
+
+
+def examine(service: Service) -> Iterator[Check]:
+    """Every check in order, the cheap ones first. One that cannot be made is unhealthy, never skipped."""
+    checks: tuple[tuple[str, Callable[[Service], Check]], ...] = (
+        ("registry", _registry),
+        ("stored files", _stored_files),
+        ("leftovers", _leftovers),
+        ("encoders", _encoders),
+        ("index", _index),
+    )
+    for name, check in checks:
+        try:
+            yield check(service)
+        except (KnowledgeError, RetrievalError) as error:
+            yield Check(name, False, str(error))
+    yield from _legs(service)
+
+
+def _registry(service: Service) -> Check:
+    problems = service.registry.integrity_problems()
+    counts = service.registry.counts()
+    if problems:
+        return Check("registry", False, "; ".join(problems), "restore the home folder from a backup")
+    return Check("registry", True, ", ".join(f"{number} {name}" for name, number in counts.items()))
+
+
+def _stored_files(service: Service) -> Check:
+    broken = []
+    used = service.registry.blobs_in_use()
+    for digest in used:
+        try:
+            service.blobs.get(digest)
+        except KnowledgeError as error:
+            broken.append(f"{digest[:12]}: {error}")
+    if broken:
+        return Check(
+            "stored files", False, f"{len(broken)} of {len(used)} unusable ({broken[0]})", "restore from a backup"
+        )
+    return Check("stored files", True, f"{len(used)} files match their checksums")
+
+
+def _leftovers(service: Service) -> Check:
+    used = service.registry.blobs_in_use()
+    orphans = sum(digest not in used for digest in service.blobs.digests())
+    builds = len(service.index.unfinished())
+    if orphans or builds:
+        detail = f"{orphans} unreferenced files and {builds} unfinished builds of interrupted work; nothing finds them"
+        return Check("leftovers", True, detail, "dermacite reindex")
+    return Check("leftovers", True, "none")
+
+
+def _encoders(service: Service) -> Check:
+    found = ", ".join(f"{space}: {card.name} {service.fingerprints[space]}" for space, card in service.cards.items())
+    return Check("encoders", True, found)
+
+
+def _index(service: Service) -> Check:
+    current = service.index.current()
+    if current is None:
+        empty = not any(service.registry.counts().values())
+        return Check("index", empty, "nothing to index yet" if empty else "there is none", "dermacite reindex")
+    damaged = damaged_files(current)
+    if damaged:
+        return Check("index", False, f"{current.name}: {len(damaged)} files are damaged", "dermacite reindex")
+    view = service.reader.view()
+    return Check("index", True, f"{current.name}, {view.delta_size} newer items beside it, {view.masked} masked")
+
+
+def _legs(service: Service) -> Iterator[Check]:
+    try:
+        legs = check_legs(service.reader.view(), service.encoders, service.registry, service.stored_pixels)
+    except (KnowledgeError, RetrievalError) as error:
+        yield Check("legs", False, str(error))
+        return
+    for leg in legs:
+        yield Check(
+            f"leg: {leg.leg}", leg.alive is not False, leg.detail, "dermacite reindex" if leg.alive is False else None
+        )
