@@ -44,6 +44,7 @@ T = TypeVar("T")
 
 MAX_NOTE = 4_000  # characters; longer is a document, not a note
 ASKED = 3  # candidates for which passages are sought and quotes given
+WORTH_ASKING = 0.05  # probability below which a label is not a candidate worth a reader's time
 MORPHOLOGY_FROM = 5  # neighbours whose captions say which findings to ask for
 
 
@@ -105,7 +106,8 @@ class Pipeline:
         if unusable is not None:
             return _declined(unusable, (), (), trace, ())
         found = self._neighbours(view, consultation, options, calibration, clock)
-        trace = replace(trace, excluded=found.ranking.excluded)
+        voters = tuple(hit.id for hit in found.ranking.hits[: calibration.k])
+        trace = replace(trace, excluded=found.ranking.excluded, voters=voters)
         words = self._question(consultation, found)
         with clock.step("passages"):
             passage_hits = self._passages(view, found.candidates, words) if options.passages else ()
@@ -115,9 +117,9 @@ class Pipeline:
         warnings = (*found.ranking.warnings, *_calibration_warnings(calibration))
         weak = weak_evidence(candidates, found.similarity, calibration, self._settings.thresholds)
         if weak is not None:
-            return _declined(weak, candidates[:ASKED], ledger, trace, warnings)
+            return _declined(weak, _leading(candidates), ledger, trace, warnings)
         with clock.step("report"):
-            report = extractive_report(candidates, ledger, words, view.passages.lexical.idf)
+            report = extractive_report(_leading(candidates), ledger, words, view.passages.lexical.idf)
         with clock.step("verify"):
             checked = self._verifier.verify(report, ledger)
         kept = tuple(statement for statement in checked if _holds(statement))
@@ -155,7 +157,7 @@ class Pipeline:
         if not view.passages.ids:
             return ()
         options = replace(self._settings.passages, k=self._settings.passages_per_query)
-        questions = {f"candidate {one.label}": f"{one.label}. {words}" for one in candidates[:ASKED]}
+        questions = {f"candidate {one.label}": f"{one.label}. {words}" for one in _leading(candidates)}
         if words:
             questions["note and findings"] = words
         return tuple(
@@ -170,7 +172,7 @@ class Pipeline:
         shown = self._settings.shown_cases if options.k is None else options.k
         hits = [hit for hit in found.ranking.hits if hit.id in found.cases]
         chosen = hits[:shown]
-        for candidate in found.candidates[:ASKED] if shown else ():
+        for candidate in _leading(found.candidates) if shown else ():
             # The best case of each likely label is shown even when others crowd it out: the reader needs the contrast.
             best = next((hit for hit in hits if found.cases[hit.id].label == candidate.label), None)
             if best is not None and best not in chosen:
@@ -196,6 +198,10 @@ class Pipeline:
             "pipeline": asdict(self._settings),
             "options": asdict(options),
         }
+
+
+def _leading(candidates: Sequence[Candidate]) -> Sequence[Candidate]:
+    return [one for one in candidates[:ASKED] if one.probability >= WORTH_ASKING]
 
 
 def _check(consultation: Consultation, options: DiagnosisOptions) -> None:

@@ -5,6 +5,7 @@ quoted for the label of its own case. Where there is no such sentence, the repor
 """
 
 import math
+import re
 from collections.abc import Callable, Sequence
 
 from inference.labels import mentions
@@ -13,6 +14,8 @@ from inference.types import Candidate, Citation, Evidence, EvidenceKind, Stateme
 from retrieval.lexical import tokenize
 
 SHORTEST, LONGEST = 25, 600  # characters of a sentence worth quoting
+# A list mark belongs to the page, not to the sentence.
+_BULLET = re.compile(r"[•▪◦‣*–-]\s+")
 CASE_QUOTES = (2, 1, 1)  # per candidate, most likely first
 PASSAGE_QUOTES = (3, 1, 1)
 
@@ -59,6 +62,8 @@ def _overlap(sentence: str, wanted: dict[str, float]) -> float:
 
 
 def _quoted(item: Evidence, label: str, start: int, end: int) -> Statement:
+    mark = _BULLET.match(item.text, start, end)
+    start = mark.end() if mark else start
     quote = item.text[start:end]
     citation = Citation(item.key, quote, item.start + start, item.start + end)
     return Statement(text=quote, about=label, citations=(citation,))

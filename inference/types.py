@@ -123,11 +123,15 @@ class CitationCheck:
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """How the answer came about: every setting in force, the time of each step in ms, what the leak guard kept back."""
+    """How the answer came about: every setting in force, the time of each step in ms, what the leak guard kept back.
+
+    `voters` are the ids of all reference cases that voted, nearest first; the ledger shows only some of them.
+    """
 
     configuration: Mapping[str, Any]
     timings_ms: Mapping[str, float]
     excluded: Mapping[str, int] = field(default_factory=dict)
+    voters: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

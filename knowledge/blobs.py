@@ -8,6 +8,8 @@ from pathlib import Path
 
 from knowledge.errors import BlobCorrupt, NotFound, StorageFailed
 
+ASIDE = ".aside-"  # prefix of a file that is still being written
+
 
 class BlobStore:
     """Blobs below one folder. Writing the same bytes twice, also at the same time, is a no-op."""
@@ -31,11 +33,13 @@ class BlobStore:
         return digest
 
     def get(self, digest: str) -> bytes:
-        """The bytes named `digest`, verified. Raises NotFound or BlobCorrupt."""
+        """The bytes named `digest`, verified. Raises NotFound, BlobCorrupt or StorageFailed."""
         try:
             data = self.path(digest).read_bytes()
         except FileNotFoundError as error:
             raise NotFound("no such stored file") from error
+        except OSError as error:
+            raise StorageFailed(f"a stored file cannot be read: {error.strerror}. Check disk and permissions.") from error
         if hashlib.sha256(data).hexdigest() != digest:
             raise BlobCorrupt("a stored file does not match its checksum; restore it from a backup: dermacite doctor")
         return data
@@ -47,8 +51,8 @@ class BlobStore:
         return self._root / digest[:2] / digest
 
     def delete(self, digest: str) -> None:
-        """Remove a blob; removing what is absent is a no-op."""
-        self.path(digest).unlink(missing_ok=True)
+        """Remove a blob; removing what is absent is a no-op. Raises StorageFailed."""
+        _unlink(self.path(digest))
 
     def digests(self) -> Iterator[str]:
         """Every stored name, in order."""
@@ -56,9 +60,18 @@ class BlobStore:
             if len(file.name) == 64:
                 yield file.name
 
+    def unfinished(self) -> list[Path]:
+        """Files of writes that were killed; nothing finds them."""
+        return sorted(self._root.glob(f"??/{ASIDE}*"))
+
+    def sweep_unfinished(self) -> None:
+        """Remove them. The caller is the only writer."""
+        for file in self.unfinished():
+            _unlink(file)
+
     @staticmethod
     def _write_aside_and_rename(target: Path, data: bytes) -> None:
-        handle, aside = tempfile.mkstemp(dir=target.parent, prefix=".aside-")
+        handle, aside = tempfile.mkstemp(dir=target.parent, prefix=ASIDE)
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(data)
@@ -74,3 +87,10 @@ class BlobStore:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+def _unlink(file: Path) -> None:
+    try:
+        file.unlink(missing_ok=True)
+    except OSError as error:
+        raise StorageFailed(f"a stored file cannot be removed: {error.strerror}. Check its permissions.") from error

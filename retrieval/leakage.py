@@ -39,7 +39,8 @@ class GuardTable:
 
     present: Mask
     hashes: NDArray[np.uint64]
-    originals: Names
+    originals: Names  # of the bytes as they came in
+    stored: Names  # of the picture as it is kept and handed out
     lesions: Names
     subjects: Names
     held_out: Mask
@@ -51,6 +52,7 @@ class GuardTable:
             present=np.array([guard is not None for guard in guards], dtype=np.bool_),
             hashes=np.array([int(guard.perceptual_hash, 16) if guard else 0 for guard in guards], dtype=np.uint64),
             originals=_names([guard.original if guard else "" for guard in guards]),
+            stored=_names([guard.picture if guard else "" for guard in guards]),
             lesions=_names([_scoped(guard.dataset, guard.lesion) if guard else "" for guard in guards]),
             subjects=_names([_scoped(guard.dataset, guard.subject) if guard else "" for guard in guards]),
             held_out=np.array([bool(guard and is_held_out(guard.split)) for guard in guards], dtype=np.bool_),
@@ -74,7 +76,8 @@ def leak_guard(table: GuardTable, probe: Probe) -> tuple[Mask, dict[str, int]]:
         if newly:
             counts[reason] = newly
 
-    same = np.isin(table.originals, list(probe.originals))
+    sent = list(probe.originals)
+    same = np.isin(table.originals, sent) | np.isin(table.stored, sent)
     near = np.zeros(len(allowed), dtype=np.bool_)
     for perceptual_hash in probe.hashes:
         near |= table.near(perceptual_hash)

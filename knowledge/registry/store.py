@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
-from knowledge.errors import NotFound
+from knowledge.errors import NotFound, StorageFailed
 from knowledge.registry.database import Database
 from knowledge.registry.rows import (
     CASE_COLUMNS,
@@ -27,6 +27,7 @@ from knowledge.types import (
     Cut,
     Document,
     ExtractedText,
+    Outcome,
     Page,
     PageState,
     Passage,
@@ -47,8 +48,11 @@ class Registry:
 
     @classmethod
     def in_folder(cls, folder: Path) -> "Registry":
-        """The SQLite registry of a home folder, made when it is not there."""
-        folder.mkdir(parents=True, exist_ok=True)
+        """The SQLite registry of a home folder, made when it is not there. Raises StorageFailed."""
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StorageFailed(f"the folder of the registry cannot be made: {error.strerror}.") from error
         return cls(f"sqlite:///{folder / 'registry.sqlite3'}")
 
     def close(self) -> None:
@@ -183,21 +187,20 @@ class Registry:
 
     # --- cases -----------------------------------------------------------------------------------------------------
 
-    def put_cases(self, cases: Sequence[ReferenceCase]) -> dict[str, bool]:
-        """Make all `cases` visible in one step. Returns {id: True if new, False if it was there unchanged}.
+    def put_cases(self, cases: Sequence[ReferenceCase]) -> dict[str, Outcome]:
+        """Make all `cases` visible in one step. Returns {id: added, unchanged or replaced}.
 
-        A case with the dataset and picture of an older one takes its place.
+        A case with the dataset and picture of an older one takes its place ("replaced").
         """
-        outcome: dict[str, bool] = {}
+        outcome: dict[str, Outcome] = {}
         with self._database.write() as connection:
             generation: int | None = None
             for case in cases:
                 if _exists(connection, CASES, case.id):
-                    outcome[case.id] = False
+                    outcome.setdefault(case.id, Outcome.UNCHANGED)
                     continue
                 generation = generation or _next_generation(connection)
-                _replace_case(connection, case, generation)
-                outcome[case.id] = True
+                outcome[case.id] = _replace_case(connection, case, generation)
         return outcome
 
     def case_captions(self, since: int = 0) -> list[tuple[str, str, str]]:
@@ -222,6 +225,11 @@ class Registry:
                 rows = connection.execute(select(*CASE_COLUMNS).where(CASES.c.id.in_(some)))
                 found.update((row.id, ReferenceCase(**row._mapping)) for row in rows)
         return found
+
+    def datasets(self) -> frozenset[str]:
+        """Names of the collections that have live cases."""
+        with self._database.read() as connection:
+            return frozenset(connection.execute(select(CASES.c.dataset).distinct()).scalars())
 
     def case(self, case_id: str) -> ReferenceCase:
         """One case. Raises NotFound."""
@@ -251,12 +259,13 @@ class Registry:
         return frozenset(used - {None})
 
 
-def _replace_case(connection: Connection, case: ReferenceCase, generation: int) -> None:
+def _replace_case(connection: Connection, case: ReferenceCase, generation: int) -> Outcome:
     same_picture = (CASES.c.dataset == case.dataset) & (CASES.c.original == case.original)
     older = tuple(connection.execute(select(CASES.c.id).where(same_picture)).scalars())
     _bury(connection, older, generation)
     connection.execute(delete(CASES).where(same_picture))
     connection.execute(insert(CASES).values(**asdict(case), live_since=generation))
+    return Outcome.REPLACED if older else Outcome.ADDED
 
 
 def _bury(connection: Connection, ids: Iterable[str], generation: int) -> None:

@@ -31,7 +31,7 @@ def ingest_documents(lazy: Lazy, paths: tuple[Path, ...], as_json: bool) -> None
     A file documents.jsonl in a folder may give title, publisher, licence and dates per PDF. Exits with 1 when a file
     was refused; the others are in all the same.
     """
-    uploads = [upload for path in paths for upload in _uploads(path)]
+    uploads = [upload for path in paths for upload in uploads_of(path)]
     with bar("reading documents", len(uploads)) as advance:
         outcomes = lazy.curator().ingest_documents(uploads, lambda _outcome: advance(1))
     _report(outcomes, as_json)
@@ -136,7 +136,8 @@ def reindex(lazy: Lazy, as_json: bool) -> None:
     click.echo(printing.as_json({"generation": folder.name, "encoded": steps}) if as_json else f"serving {folder.name}")
 
 
-def _uploads(path: Path) -> Iterator[Upload]:
+def uploads_of(path: Path) -> Iterator[Upload]:
+    """The PDFs that a path means, with what a documents.jsonl says of them."""
     if path.is_file():
         yield Upload(str(path), path.read_bytes, read_sources(path.parent).get(path.resolve()))
         return

@@ -1,0 +1,45 @@
+# Everything a person needs to type. Each target installs what it needs first.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+# Where `make demo` and `make serve` keep their knowledge base; empty: as the command line decides.
+HOME_DIR ?=
+HOME_OPTION := $(if $(HOME_DIR),--home $(HOME_DIR),)
+export HF_HUB_OFFLINE ?= 1
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo serve test check fix bench
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: $(VENV)/installed ## Install everything into .venv (about 6 GB, 3 minutes)
+
+$(VENV)/installed: pyproject.toml constraints.txt
+	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 is needed: install it, or name yours: make PYTHON=python3.12 ..."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev]"
+	@touch $@
+
+demo: install ## Build a knowledge base from the sample corpus, diagnose a picture, show the evidence
+	$(BIN)/python -m runtime.demo $(HOME_OPTION)
+
+serve: install ## Answer over HTTP on this machine (http://127.0.0.1:8000)
+	$(BIN)/dermacite $(HOME_OPTION) serve
+
+test: install ## Run every test
+	$(BIN)/python -m pytest
+
+check: install ## Lint, types, layers, dependencies
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/deptry .
+
+fix: install ## Mend what the linter can mend
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: install ## Measure every speed we claim (minutes)
+	$(BIN)/python -m bench

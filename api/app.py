@@ -1,0 +1,86 @@
+"""The HTTP application of one service."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from importlib.metadata import version
+from typing import TypeVar
+
+import anyio
+import anyio.to_thread
+from litestar import Litestar, Router
+from litestar.di import Provide
+from litestar.types import ControllerRouterHandler
+
+from api.backend import Backend
+from api.cases import get_case, get_case_picture
+from api.diagnoses import diagnose
+from api.documents import add_documents, delete_document, get_document, list_documents
+from api.errors import HANDLERS
+from api.guard import LoopbackOnly, add_security_headers
+from api.health import Readiness, live, ready
+from api.openapi import openapi_config
+from api.pages import get_document_file, get_page, get_page_image
+from api.search import search, search_by_picture
+from inference.types import MAX_PICTURES
+from runtime.service import Service
+
+T = TypeVar("T")
+
+MEGABYTE = 1_000_000
+WORDS = MEGABYTE  # what the JSON of a request may take, alone or beside files
+FULL_SIZE_PDFS = 4  # PDFs of the largest size in one upload; more of them go one by one
+MAX_PARTS = 32  # of a form; the longest has 20 files and a source
+
+
+def create_app(service: Service) -> Litestar:
+    """The application. It closes `service` when it ends. Answers only under loopback names: see api.guard."""
+    readiness = Readiness(service)
+    return Litestar(
+        route_handlers=_routes(service),
+        dependencies={"backend": _always(Backend(service)), "readiness": _always(readiness)},
+        lifespan=[_lifespan(service, readiness)],
+        middleware=[LoopbackOnly()],
+        before_send=[add_security_headers],
+        exception_handlers=HANDLERS,
+        openapi_config=openapi_config(version("dermacite")),
+        request_max_body_size=WORDS,
+        multipart_form_part_limit=MAX_PARTS,
+        logging_config=None,  # Litestar would log tracebacks, which can hold what a caller sent
+        debug=False,  # whatever LITESTAR_DEBUG says
+    )
+
+
+def _routes(service: Service) -> list[ControllerRouterHandler]:
+    """Every route, in groups by how large a body may be."""
+    settings = service.settings
+    picture = settings.picture_megabytes * MEGABYTE + WORDS
+    pictures = MAX_PICTURES * settings.picture_megabytes * MEGABYTE + WORDS
+    uploads = FULL_SIZE_PDFS * settings.pdf_megabytes * MEGABYTE + WORDS
+    return [
+        Router("/", route_handlers=[diagnose], request_max_body_size=pictures),
+        Router("/", route_handlers=[search_by_picture], request_max_body_size=picture),
+        Router("/", route_handlers=[add_documents], request_max_body_size=uploads),
+        search, list_documents, get_document, delete_document, get_page, get_page_image, get_document_file,
+        get_case, get_case_picture, live, ready,
+    ]  # fmt: skip
+
+
+def _lifespan(
+    service: Service, readiness: Readiness
+) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def lifespan(_: Litestar) -> AsyncIterator[None]:
+        # Warming up goes on beside the first requests: a service with an encoder missing must be able to say so.
+        try:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(readiness.warm_up)
+                yield
+        finally:
+            with anyio.CancelScope(shield=True):
+                await anyio.to_thread.run_sync(service.close)
+
+    return lifespan
+
+
+def _always(value: T) -> Provide:
+    return Provide(lambda: value, use_cache=True, sync_to_thread=False)

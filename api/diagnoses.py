@@ -1,0 +1,57 @@
+"""Pictures and words in, a diagnosis with its evidence out, or the reason why there is none."""
+
+from collections.abc import Sequence
+
+from litestar import post
+from litestar.datastructures import UploadFile
+from litestar.di import NamedDependency
+from litestar.params import MultipartBody
+
+from api import examples
+from api.backend import Backend
+from api.errors import Fault, PicturesRefused
+from api.openapi import body_example, example, problems
+from api.schemas import DiagnosisForm
+from inference.errors import ConsultationRefused
+from inference.types import MAX_PICTURES, Abstention, Diagnosis
+from knowledge.errors import PictureRefused
+from knowledge.pictures import Picture
+
+
+async def admitted(backend: Backend, files: Sequence[UploadFile]) -> list[Picture]:
+    """The pictures of a request, decoded. Raises PicturesRefused naming each bad one by its number, from 1."""
+    pictures, faults = [], []
+    for number, file in enumerate(files, start=1):
+        data = await file.read()
+        try:
+            pictures.append(await backend.answer(lambda data=data: backend.service.admit(data)))  # type: ignore[misc]
+        except PictureRefused as error:
+            faults.append(Fault(str(error), picture=number, reason=error.reason))
+    if faults:
+        raise PicturesRefused(faults)
+    return pictures
+
+
+@post(
+    "/v1/diagnoses", status_code=200, operation_id="diagnose", summary="Ask for a diagnosis", tags=["answers"],
+    responses={
+        200: example(
+            Diagnosis | Abstention, examples.DIAGNOSIS, "A diagnosis, or an abstention with its reason",
+            abstention=examples.ABSTENTION,
+        ),
+        **problems(400, 413, 415, 422, 503),
+    },
+    operation_class=body_example(
+        "multipart/form-data", {"images": ["(bytes of a JPEG)"], "request": examples.CONSULTATION}
+    ),
+)  # fmt: skip
+async def diagnose(data: MultipartBody[DiagnosisForm], backend: NamedDependency[Backend]) -> Diagnosis | Abstention:
+    """Send 1 to 4 pictures as `images` and, as JSON, the words beside them as `request`.
+
+    Declining is an answer: `outcome` is "diagnosis" or "abstention", both with status 200 and with their evidence.
+    """
+    if not 1 <= len(data.images) <= MAX_PICTURES:
+        raise ConsultationRefused(f"send 1 to {MAX_PICTURES} pictures, not {len(data.images)}")
+    pictures = await admitted(backend, data.images)
+    pipeline = await backend.answer(lambda: backend.service.pipeline)
+    return await pipeline.diagnose(data.request.consultation(pictures), data.request.diagnosis_options())

@@ -1,0 +1,109 @@
+"""Guidelines in, listed, opened and out again."""
+
+from functools import partial
+from typing import Annotated
+
+from litestar import Response, delete, get, post
+from litestar.datastructures import UploadFile
+from litestar.di import NamedDependency
+from litestar.openapi.spec import Example
+from litestar.params import MultipartBody, PathParameter
+
+from api import examples
+from api.backend import Backend
+from api.errors import DocumentsRefused, UploadRefused
+from api.openapi import body_example, example, problems
+from api.schemas import DocumentDetail, DocumentList, DocumentsForm, Ingested
+from knowledge.types import FileOutcome, Outcome
+from runtime.curation import Curator, Receipt, Upload
+from runtime.service import Service
+
+MAX_FILES = 20
+MAX_NAME = 200  # characters of a file's name that are given back
+
+DocumentId = Annotated[
+    str, PathParameter(description="Id of a document.", examples=[Example(value=examples.DOCUMENT_ID)])
+]
+
+
+def shown_name(file: UploadFile, number: int) -> str:
+    """The caller's name for a file, made harmless: no folders, printable, at most MAX_NAME characters."""
+    name = file.filename.replace("\\", "/").rpartition("/")[2]
+    printable = "".join(sign for sign in name if sign.isprintable()).strip()[:MAX_NAME]
+    return printable or f"file {number}"
+
+
+@post(
+    "/v1/documents", operation_id="add_documents", summary="Take guidelines in", tags=["documents"],
+    responses={
+        201: example(Ingested, {"outcomes": [examples.OUTCOME, examples.REFUSED_OUTCOME]}, "At least one was added"),
+        200: example(Ingested, {"outcomes": [{**examples.OUTCOME, "state": "unchanged"}]}, "All were there already"),
+        **problems(400, 413, 422, 503),
+    },
+    operation_class=body_example(
+        "multipart/form-data", {"files": ["(bytes of a PDF)"], "source": examples.SOURCE}
+    ),
+)  # fmt: skip
+async def add_documents(
+    data: MultipartBody[DocumentsForm], backend: NamedDependency[Backend]
+) -> Response[Ingested]:
+    """Send 1 to 20 PDFs as `files`; `source`, as JSON, may go with a single one. One outcome per file, in order.
+
+    Each document is searchable when it is reported. Sending the same bytes again changes nothing.
+    """
+    if not 1 <= len(data.files) <= MAX_FILES:
+        raise UploadRefused(f"send 1 to {MAX_FILES} files, not {len(data.files)}")
+    if data.source is not None and len(data.files) > 1:
+        raise UploadRefused("a source describes one document; send that file alone")
+    source = None if data.source is None else data.source.source()
+    uploads = [
+        Upload(shown_name(file, number), file.file.read, source) for number, file in enumerate(data.files, start=1)
+    ]
+    outcomes = await backend.write(lambda: Curator(backend.service).ingest_documents(uploads))
+    if all(one.state is Outcome.REFUSED for one in outcomes):
+        raise DocumentsRefused(outcomes)
+    told = tuple(_with_source_told(one) for one in outcomes) if source else tuple(outcomes)
+    changed = any(one.state in {Outcome.ADDED, Outcome.REPLACED} for one in outcomes)
+    return Response(Ingested(told), status_code=201 if changed else 200)
+
+
+def _with_source_told(outcome: FileOutcome) -> FileOutcome:
+    if outcome.state is not Outcome.UNCHANGED:
+        return outcome
+    from dataclasses import replace
+
+    return replace(outcome, warnings=(*outcome.warnings, "the document was there already; its source was not changed"))
+
+
+@get(
+    "/v1/documents", operation_id="list_documents", summary="List the guidelines", tags=["documents"],
+    responses={200: example(DocumentList, {"documents": [examples.DOCUMENT]}), **problems(503)},
+)  # fmt: skip
+async def list_documents(backend: NamedDependency[Backend]) -> DocumentList:
+    """Every guideline with its source and version, by title, then id."""
+    return DocumentList(await backend.read(lambda: backend.service.registry.documents()))
+
+
+@get(
+    "/v1/documents/{document_id:str}", operation_id="get_document", summary="Open a guideline", tags=["documents"],
+    responses={200: example(DocumentDetail, examples.DOCUMENT_DETAIL), **problems(400, 404, 503)},
+)  # fmt: skip
+async def get_document(document_id: DocumentId, backend: NamedDependency[Backend]) -> DocumentDetail:
+    """Its source, its version, and what reading each page gave."""
+    return await backend.read(partial(_detail, backend.service, document_id))
+
+
+def _detail(service: Service, document_id: str) -> DocumentDetail:
+    document = service.registry.document(document_id)
+    return DocumentDetail(
+        document.id, document.source, document.version, service.registry.pages(document.version.id)
+    )
+
+
+@delete(
+    "/v1/documents/{document_id:str}", status_code=200, operation_id="delete_document", summary="Delete a guideline",
+    tags=["documents"], responses={200: example(Receipt, examples.RECEIPT), **problems(400, 404, 503)},
+)  # fmt: skip
+async def delete_document(document_id: DocumentId, backend: NamedDependency[Backend]) -> Receipt:
+    """Invisible at once, then gone from registry, vectors, index and files; the receipt says where it was looked for."""
+    return await backend.write(lambda: Curator(backend.service).delete_document(document_id))

@@ -1,0 +1,264 @@
+"""Problem documents (RFC 9457): one table says which error is which status. Nothing of a request is ever repeated.
+
+`type` is `urn:dermacite:problem:<reason>`, `instance` a fresh `urn:uuid:`, which is also what the log names; a log line
+holds nothing else of the occurrence but the reason, or the class of an error that nobody expected.
+"""
+
+import logging
+import re
+import traceback
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from http import HTTPStatus
+from types import TracebackType
+from typing import Any
+
+from litestar import Request, Response
+from litestar.exceptions import HTTPException, ValidationException
+
+from inference import errors as inference_errors
+from knowledge import errors as knowledge_errors
+from knowledge.types import FileOutcome
+from retrieval import errors as retrieval_errors
+from runtime import errors as runtime_errors
+
+PROBLEM_JSON = "application/problem+json"
+
+_log = logging.getLogger("dermacite.api")
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One of several things that are wrong: with a field of the request, or with a picture (counted from 1)."""
+
+    detail: str
+    field: str | None = None
+    picture: int | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What every error answers. `reason` is stable and meant for programs, `detail` for people."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    reason: str
+    errors: tuple[Fault, ...] | None = None
+    outcomes: tuple[FileOutcome, ...] | None = None
+
+
+class ApiError(Exception):
+    """Root of this layer's errors; the message becomes `detail`."""
+
+    reason = "api_error"
+    errors: tuple[Fault, ...] | None = None
+    outcomes: tuple[FileOutcome, ...] | None = None
+    headers: Mapping[str, str] = {}
+
+
+class HostRefused(ApiError):
+    """The Host header does not name this machine: a foreign name was pointed at it (DNS rebinding)."""
+
+    reason = "host_refused"
+
+
+class OriginRefused(ApiError):
+    """A page of another origin sent the request."""
+
+    reason = "origin_refused"
+
+
+class PicturesRefused(ApiError):
+    """At least one picture of a request cannot be used; `errors` has one entry for each of those."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        super().__init__(" ".join(f"Picture {fault.picture}: {fault.detail}" for fault in faults))
+        self.reason = next((fault.reason for fault in faults if fault.reason), "pictures_refused")
+        self.errors = tuple(faults)
+
+
+class DocumentsRefused(ApiError):
+    """Not one file of an upload was taken in; `outcomes` says why, file by file."""
+
+    reason = "documents_refused"
+
+    def __init__(self, outcomes: Sequence[FileOutcome]) -> None:
+        super().__init__("No file was taken in; `outcomes` says why, file by file.")
+        self.outcomes = tuple(outcomes)
+
+
+class UploadRefused(ApiError):
+    """The parts of an upload do not fit together."""
+
+    reason = "upload_refused"
+
+
+class RangeRefused(ApiError):
+    """The range lies outside the file, which has `size` bytes."""
+
+    reason = "range_not_satisfiable"
+
+    def __init__(self, size: int) -> None:
+        super().__init__(f"The range lies outside the file, which has {size} bytes.")
+        self.headers = {"Content-Range": f"bytes */{size}"}
+
+
+class LicenceForbids(ApiError):
+    """The licence of a case does not allow its picture to be shown."""
+
+    reason = "licence_forbids"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Status and title of an error; `by_reason` where one class of errors has more than one status."""
+
+    status: int
+    title: str
+    by_reason: Mapping[str, int] = field(default_factory=dict)
+
+
+_FILE_STATUS = {"too_large": 413, "too_many_pixels": 413, "format_not_supported": 415, "not_a_picture": 415}
+
+# Every class of the four error modules below us, and of this one, stands here by itself; a test holds the table to it.
+TABLE: dict[type[Exception], Row] = {
+    knowledge_errors.KnowledgeError: Row(500, "The knowledge base failed"),
+    knowledge_errors.PictureRefused: Row(422, "Picture refused", _FILE_STATUS),
+    knowledge_errors.DocumentRefused: Row(422, "Document refused", {"too_large": 413, "no_such_page": 404}),
+    knowledge_errors.CasesRefused: Row(422, "Cases refused"),
+    knowledge_errors.NotFound: Row(404, "Not found"),
+    knowledge_errors.StorageFailed: Row(503, "Storage failed"),
+    knowledge_errors.BlobCorrupt: Row(500, "A stored file is damaged"),
+    retrieval_errors.RetrievalError: Row(500, "Retrieval failed"),
+    retrieval_errors.EncoderMissing: Row(503, "An encoder is missing"),
+    retrieval_errors.EncoderBroken: Row(503, "An encoder is broken"),
+    retrieval_errors.IndexMismatch: Row(503, "The index does not fit the encoders"),
+    retrieval_errors.IndexBroken: Row(503, "The index is broken"),
+    retrieval_errors.QueryRefused: Row(422, "Query refused"),
+    inference_errors.InferenceError: Row(500, "Answering failed"),
+    inference_errors.ConsultationRefused: Row(422, "Consultation refused"),
+    inference_errors.CalibrationBroken: Row(503, "The calibration is broken"),
+    runtime_errors.RuntimeRefused: Row(503, "The service cannot work as it is set up"),
+    runtime_errors.SettingsRefused: Row(503, "The settings cannot be served"),
+    runtime_errors.BuildFailed: Row(500, "Building the index failed"),
+    runtime_errors.WriterBusy: Row(503, "Another writer is at work"),
+    ApiError: Row(500, "The request failed"),
+    HostRefused: Row(421, "Misdirected request"),
+    OriginRefused: Row(403, "Foreign origin"),
+    PicturesRefused: Row(422, "Pictures refused", _FILE_STATUS),
+    DocumentsRefused: Row(422, "Documents refused"),
+    UploadRefused: Row(422, "Upload refused"),
+    RangeRefused: Row(416, "Range not satisfiable"),
+    LicenceForbids: Row(451, "The licence does not allow it"),
+}
+
+ROOTS = (
+    knowledge_errors.KnowledgeError,
+    retrieval_errors.RetrievalError,
+    inference_errors.InferenceError,
+    runtime_errors.RuntimeRefused,
+    ApiError,
+)
+
+# What Litestar itself refuses: reason and sentence by status. Its own messages may repeat the path and query.
+_OF_STATUS: dict[int, tuple[str, str]] = {
+    400: ("malformed", "The request cannot be read. Check the encoding of its body and parameters."),
+    404: ("no_such_route", "There is nothing at this path. The routes are listed in /schema/openapi.json."),
+    405: ("method_not_allowed", "This path does not know this method; the Allow header lists those that it knows."),
+    413: ("too_large", "The body is larger than this route takes. Send less at once."),
+}
+_UNEXPECTED = "Something failed that should not. The log of the server names this instance."
+_FIELD_NAME = re.compile(r"[a-z_0-9.\[\]]{1,80}")
+
+
+def row_of(error: Exception) -> Row:
+    """The row of an error's class, or of the nearest class it derives from."""
+    return next(TABLE[kind] for kind in type(error).__mro__ if kind in TABLE)
+
+
+def on_domain_error(_: Request[Any, Any, Any], error: Exception) -> Response[dict[str, Any]]:
+    """Any error of our own layers."""
+    row = row_of(error)
+    reason = str(getattr(error, "reason", "unknown"))
+    more = {name: getattr(error, name, None) for name in ("errors", "outcomes")}
+    status = row.by_reason.get(reason, row.status)
+    return _response(_problem(status, row.title, str(error), reason, **more), getattr(error, "headers", {}))
+
+
+def on_invalid(_: Request[Any, Any, Any], error: ValidationException) -> Response[dict[str, Any]]:
+    """A body or parameter that does not fit the schema: every field that is wrong, never what was in it."""
+    faults = tuple(_faults(error.extra))
+    detail = "The request does not fit the schema; `errors` lists every field that is wrong."
+    return _response(_problem(400, "Invalid request", detail, "invalid_request", errors=faults))
+
+
+def on_http_error(_: Request[Any, Any, Any], error: HTTPException) -> Response[dict[str, Any]]:
+    """Whatever else Litestar refuses."""
+    status = error.status_code
+    reason, detail = _OF_STATUS.get(status, ("http_error", "The request cannot be answered."))
+    return _response(_problem(status, HTTPStatus(status).phrase, detail, reason), error.headers or {})
+
+
+def on_unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[dict[str, Any]]:
+    """Everything else: an unreadable form is the caller's fault, the rest is ours and says nothing about itself."""
+    places = traceback.extract_tb(error.__traceback__)
+    if not isinstance(error, OSError) and _raised_in(error.__traceback__, "litestar._multipart"):
+        return on_http_error(request, HTTPException(status_code=400))
+    problem = _problem(500, "Internal error", _UNEXPECTED, "internal_error")
+    where = f"{places[-1].name}:{places[-1].lineno}" if places else "nowhere"
+    # The class and the place, not the message: a message can hold anything that a caller sent.
+    _log.error("%s: unexpected %s in %s", problem.instance, type(error).__qualname__, where)
+    return _response(problem)
+
+
+HANDLERS: dict[int | type[Exception], Any] = {
+    **dict.fromkeys(ROOTS, on_domain_error),
+    ValidationException: on_invalid,
+    HTTPException: on_http_error,
+    Exception: on_unexpected,
+}
+
+
+def _problem(status: int, title: str, detail: str, reason: str, **more: Any) -> Problem:
+    problem = Problem(f"urn:dermacite:problem:{reason}", title, status, detail, uuid.uuid4().urn, reason, **more)
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        _log.error("%s: answered %d, %s", problem.instance, status, reason)
+    return problem
+
+
+def _response(problem: Problem, headers: Mapping[str, str] | None = None) -> Response[dict[str, Any]]:
+    return Response(
+        without_nothing(problem), status_code=problem.status, media_type=PROBLEM_JSON, headers=dict(headers or {})
+    )
+
+
+def without_nothing(item: Problem | Fault) -> dict[str, Any]:
+    """The members that are there; absent ones are left out, not null."""
+    members = {one.name: getattr(item, one.name) for one in fields(item)}
+    if isinstance(item, Problem) and item.errors is not None:
+        members["errors"] = [without_nothing(fault) for fault in item.errors]
+    return {name: value for name, value in members.items() if value is not None}
+
+
+def _faults(extra: Any) -> Iterator[Fault]:
+    """What Litestar collected. Names of unknown fields come from the caller, so only plain ones are repeated."""
+    for entry in extra if isinstance(extra, list) else []:
+        name = str(entry.get("key", "body")).removeprefix("data.")
+        if name in {"data", "body"}:
+            name = "body"
+        shown = name if _FIELD_NAME.fullmatch(name) else "(unknown field)"
+        message = str(entry.get("message", "is not valid"))
+        yield Fault("a body is needed" if message == "'data'" else message, field=shown)
+
+
+def _raised_in(trace: TracebackType | None, module: str) -> bool:
+    while trace is not None:
+        if trace.tb_frame.f_globals.get("__name__") == module:
+            return True
+        trace = trace.tb_next
+    return False

@@ -1,0 +1,168 @@
+"""Requests and answers as the documentation shows them. A test holds each to its type."""
+
+from typing import Any
+
+from inference.abstention import NOTICE
+
+DOCUMENT_ID = "d-3b1f0a9c44e27d5186f0"
+VERSION_ID = "3b1f0a9c44e27d5186f0c2d94f6f0d7f9a5d1f1f6d2f4b7a8c9e0d1c2b3a4f5e"
+CASE_ID = "c-5d0f2f1b7e0a49c2a1c4b7de"
+PICTURE = "9f2c1d7e6b5a4c3d2e1f0a9b8c7d6e5f4a3b2c1d0e9f8a7b6c5d4e3f2a1b0c9d"
+
+CONSULTATION: dict[str, Any] = {
+    "note": "Itchy, well demarcated plaques with silvery scale on both elbows for three months.",
+    "age": 41,
+    "sex": "female",
+    "body_site": "elbow",
+    "options": {"k": 5},
+}
+
+CASE_EVIDENCE: dict[str, Any] = {
+    "key": "E1",
+    "kind": "case",
+    "id": CASE_ID,
+    "text": "Erythematous plaques with silvery scale on the extensor surface.",
+    "title": "sample",
+    "found_by": ["similar case"],
+    "score": 0.87,
+    "scores": {"picture": 0.91, "caption": 0.78},
+    "ranks": {"picture": 1, "caption": 2},
+    "start": 0,
+    "end": 64,
+    "licence": "CC0-1.0",
+    "label": "psoriasis",
+    "group": "inflammatory",
+    "picture": PICTURE,
+}
+
+PASSAGE_EVIDENCE: dict[str, Any] = {
+    "key": "E2",
+    "kind": "passage",
+    "id": "p-0c4b7de5d0f2f1b7e0a49c2a",
+    "text": "Offer a potent topical corticosteroid once daily for up to 4 weeks.",
+    "title": "Psoriasis: assessment and management",
+    "found_by": ["candidate psoriasis", "note and findings"],
+    "score": 0.83,
+    "scores": {"meaning": 0.62, "words": 7.4},
+    "ranks": {"meaning": 1, "words": 2},
+    "start": 4120,
+    "end": 4187,
+    "licence": "CC0-1.0",
+    "document_id": DOCUMENT_ID,
+    "version_id": VERSION_ID,
+    "section": ["Topical treatment"],
+    "first_page": 3,
+    "last_page": 3,
+}
+
+_TRACE: dict[str, Any] = {
+    "configuration": {"version": "0.1.0", "configuration": "embedded", "options": {"k": 5}},
+    "timings_ms": {"encode_pictures": 31.2, "neighbours": 12.5, "passages": 20.1, "report": 3.4, "verify": 1.9},
+    "excluded": {"same picture": 1},
+}
+
+DIAGNOSIS: dict[str, Any] = {
+    "candidates": [
+        {"label": "psoriasis", "probability": 0.81, "group": "inflammatory", "evidence": ["E1"]},
+        {"label": "lichen planus", "probability": 0.12, "group": "inflammatory", "evidence": []},
+    ],
+    "report": [
+        {
+            "text": "Offer a potent topical corticosteroid once daily for up to 4 weeks.",
+            "about": "psoriasis",
+            "citations": [
+                {
+                    "evidence": "E2",
+                    "quote": "Offer a potent topical corticosteroid once daily for up to 4 weeks.",
+                    "start": 4120,
+                    "end": 4187,
+                    "page": 3,
+                    "verdict": "supported",
+                }
+            ],
+        }
+    ],
+    "ledger": [CASE_EVIDENCE, PASSAGE_EVIDENCE],
+    "citations": {"verified": 1, "total": 1},
+    "trace": _TRACE,
+    "warnings": [],
+    "notice": NOTICE,
+    "outcome": "diagnosis",
+}
+
+ABSTENTION: dict[str, Any] = {
+    "reason": "picture_unusable",
+    "explanation": "Picture 1 is blurred.",
+    "helps": "Send a sharp, evenly lit photograph in which the lesion fills about a third of the frame.",
+    "considered": [],
+    "ledger": [],
+    "trace": {**_TRACE, "timings_ms": {}, "excluded": {}},
+    "warnings": [],
+    "notice": NOTICE,
+    "outcome": "abstention",
+}
+
+SEARCH: dict[str, Any] = {"text": "potency of topical corticosteroids on the face", "k": 3}
+
+SEARCH_RESULT: dict[str, Any] = {
+    "passages": [{**PASSAGE_EVIDENCE, "key": "E2", "found_by": ["search"]}],
+    "cases": [{**CASE_EVIDENCE, "found_by": ["search"]}],
+    "cases_by": "text",
+    "warnings": [],
+    "timings_ms": {"passages": 11.8, "cases": 9.6},
+}
+
+SOURCE: dict[str, Any] = {
+    "title": "Psoriasis: assessment and management",
+    "publisher": "A guideline body",
+    "url": "https://guidelines.example/psoriasis",
+    "licence": "CC0-1.0",
+    "jurisdiction": "GB",
+    "edition": "2",
+    "effective": "2024-01-31",
+    "review": "2027-01-31",
+}
+
+OUTCOME: dict[str, Any] = {
+    "file": "psoriasis.pdf", "state": "added", "reason": None, "message": None, "page": None, "id": DOCUMENT_ID,
+    "pages": 3, "passages": 14, "cases": 0, "rejected": 0, "warnings": [],
+}  # fmt: skip
+
+REFUSED_OUTCOME: dict[str, Any] = {
+    "file": "scan.pdf", "state": "refused", "reason": "image_only",
+    "message": "No page has text: 3 of 3 pages hold only a picture, from page 1 on."
+    " Run text recognition (OCR) over it and send the result.",
+    "page": 1, "id": None, "pages": 0, "passages": 0, "cases": 0, "rejected": 0, "warnings": [],
+}  # fmt: skip
+
+DOCUMENT: dict[str, Any] = {
+    "id": DOCUMENT_ID,
+    "source": SOURCE,
+    "version": {
+        "id": VERSION_ID, "document_id": DOCUMENT_ID, "state": "live", "text_sha256": PICTURE[::-1], "page_count": 3,
+        "passage_count": 14, "bytes": 81_140, "warnings": [], "created_at": "2025-05-04T09:30:00+00:00",
+    },
+}  # fmt: skip
+
+DOCUMENT_DETAIL: dict[str, Any] = {
+    **DOCUMENT,
+    "pages": [{"number": 1, "start": 0, "end": 1904, "state": "text", "reason": None}],
+}
+
+RECEIPT: dict[str, Any] = {
+    "document_id": DOCUMENT_ID,
+    "version_id": VERSION_ID,
+    "passages": 14,
+    "absent_from": ["registry", "vectors", "index", "files"],
+}
+
+PAGE: dict[str, Any] = {
+    "document_id": DOCUMENT_ID, "version_id": VERSION_ID, "number": 3, "of": 3, "state": "text", "reason": None,
+    "start": 3980, "end": 5122, "text": "Topical treatment\n\nOffer a potent topical corticosteroid once daily ...",
+}  # fmt: skip
+
+CASE: dict[str, Any] = {
+    "id": CASE_ID, "dataset": "sample", "label": "psoriasis", "caption": CASE_EVIDENCE["text"], "picture": PICTURE,
+    "original": PICTURE[::-1], "perceptual_hash": "c3d2a5965a2d69d2", "group": "inflammatory", "subject": "p7",
+    "lesion": "l2", "split": "train", "skin_tone": "3", "licence": "CC0-1.0", "source": "sample corpus",
+}  # fmt: skip

@@ -1,0 +1,124 @@
+"""Is the process alive, and can its answers be trusted? Readiness proves every leg of retrieval on known items."""
+
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import anyio
+import anyio.to_thread
+import numpy as np
+from litestar import Response, get
+from litestar.di import NamedDependency
+
+from api.errors import ROOTS
+from api.openapi import example, problems
+from api.schemas import Alive, Ready
+from retrieval.canary import LegCheck, check_legs
+from runtime.service import Service
+
+FRESH_S = 10.0  # a proof holds so long, as long as nothing changed
+_FILL = {
+    "picture": "no reference cases yet; run: dermacite ingest cases FOLDER",
+    "passage": "no guidelines yet; run: dermacite ingest documents FILE...",
+    "caption": "no reference case has a caption",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Proof:
+    """An answer, what it was about, and when (monotonic seconds)."""
+
+    ready: Ready
+    about: tuple[int, Path | None] | None
+    at: float
+
+
+class Readiness:
+    """Answers probes. Probes that wait for each other share one proof."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._lock = anyio.Lock()
+        self._limiter = anyio.CapacityLimiter(1)
+        self._warm = False
+        self._proof: _Proof | None = None
+
+    async def warm_up(self) -> None:
+        """Load everything and use it once, so that the first caller does not wait. What fails is told by `probe`."""
+        await anyio.to_thread.run_sync(self._use_once, limiter=self._limiter)
+        self._warm = True
+
+    async def probe(self) -> Ready:
+        """Whether answers can be trusted now."""
+        if not self._warm:
+            return Ready(False, problem="still warming up; ask again in a few seconds")
+        arrived = time.monotonic()
+        async with self._lock:
+            if self._proof is None or self._proof.at < arrived:
+                self._proof = await anyio.to_thread.run_sync(self._prove, self._proof, limiter=self._limiter)
+            return self._proof.ready
+
+    def _use_once(self) -> None:
+        try:
+            encoders = self._service.encoders
+            encoders.pictures.encode_images([np.full((224, 224, 3), 128, dtype=np.uint8)])
+            for encoder in {id(one): one for one in (encoders.captions, encoders.passages)}.values():
+                encoder.encode_queries(["warm-up"])
+            self._prove(None)
+        except ROOTS:
+            return  # every probe meets it again and says so
+
+    def _prove(self, last: _Proof | None) -> _Proof:
+        try:
+            service = self._service
+            _ = service.pipeline, service.lookup
+            view = service.reader.view()
+            about = (view.corpus_generation, view.generation)
+            if last and last.ready.ready and last.about == about and time.monotonic() - last.at < FRESH_S:
+                return last
+            checks = check_legs(view, service.encoders, service.registry, service.stored_pixels)
+            return _Proof(_judged(checks), about, time.monotonic())
+        except ROOTS as error:
+            return _Proof(Ready(False, problem=str(error)), None, time.monotonic())
+
+
+def _judged(checks: tuple[LegCheck, ...]) -> Ready:
+    """Ready when no leg is dead and there are cases and passages; captions may be missing."""
+    told = tuple(_with_command(check) for check in checks)
+    wrong = [f"{one.leg}: {one.detail}" for one in told if one.alive is False or _must_be_filled(one)]
+    return Ready(not wrong, told, "; ".join(wrong) or None)
+
+
+def _with_command(check: LegCheck) -> LegCheck:
+    return check if check.alive is not None else replace(check, detail=_FILL[check.leg.split()[0]])
+
+
+def _must_be_filled(check: LegCheck) -> bool:
+    return check.alive is None and not check.leg.startswith("caption")
+
+
+@get(
+    "/health/live", operation_id="live", summary="Is the process alive?", tags=["health"],
+    responses={200: example(Alive, {"alive": True}), **problems()},
+)  # fmt: skip
+async def live() -> Alive:
+    """Answers as long as the process runs; touches nothing."""
+    return Alive()
+
+
+READY = {"ready": True, "checks": [{"leg": "picture", "alive": True, "detail": "recognised 2 known items"}]}
+NOT_READY = {
+    "ready": False,
+    "checks": [{"leg": "picture", "alive": None, "detail": _FILL["picture"]}],
+    "problem": f"picture: {_FILL['picture']}",
+}
+
+
+@get(
+    "/health/ready", operation_id="ready", summary="Can answers be trusted?", tags=["health"],
+    responses={200: example(Ready, READY), 503: example(Ready, NOT_READY, "Not ready, and why"), **problems()},
+)  # fmt: skip
+async def ready(readiness: NamedDependency[Readiness]) -> Response[Ready]:
+    """Every leg must recognise known items and tell items apart; else 503 with what mends it."""
+    state = await readiness.probe()
+    return Response(state, status_code=200 if state.ready else 503)

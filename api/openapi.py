@@ -1,0 +1,93 @@
+"""How routes are described: problem documents for every error a route can give, and an example for everything."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from litestar.enums import MediaType
+from litestar.openapi import OpenAPIConfig, ResponseSpec
+from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.openapi.spec import Example, Operation, RequestBody
+
+from api.errors import PROBLEM_JSON, Problem
+from inference.abstention import NOTICE
+
+DESCRIPTION = (
+    f"Retrieval-grounded dermatology: every statement cites evidence that a reader can open. {NOTICE} "
+    "Errors are problem documents (RFC 9457)."
+)
+
+# Reason and sentence of one problem of each status, as a caller may meet it.
+_PROBLEMS: dict[int, tuple[str, str, str]] = {
+    400: ("invalid_request", "Invalid request", "The request does not fit the schema; `errors` lists every field."),
+    403: ("origin_refused", "Foreign origin", "Requests from pages of other origins are refused."),
+    404: ("not_found", "Not found", "no such document. List them: dermacite documents list"),
+    413: ("too_large", "Request Entity Too Large", "The body is larger than this route takes. Send less at once."),
+    415: ("not_a_picture", "Pictures refused", "Picture 2: The file is not a picture. Send a JPEG, PNG or WebP picture."),
+    416: ("range_not_satisfiable", "Range not satisfiable", "The range lies outside the file, which has 8114 bytes."),
+    421: ("host_refused", "Misdirected request", "This service answers under loopback names only."),
+    422: ("truncated", "Pictures refused", "Picture 1: The file ends before the picture does. Send it again."),
+    451: ("licence_forbids", "The licence does not allow it", "The licence of this case does not allow showing it."),
+    500: ("internal_error", "Internal error", "Something failed that should not. The log names this instance."),
+    503: ("encoder_missing", "An encoder is missing", "encoder bge-m3 is not on this machine. Get it: hf download ..."),
+}
+_ALWAYS = (403, 421, 500)  # the guard at the door, and what nobody expects
+
+
+def problems(*statuses: int) -> dict[int, ResponseSpec]:
+    """The problem documents of a route: these statuses, and those every route can give."""
+    return {status: _problem(status) for status in sorted({*statuses, *_ALWAYS})}
+
+
+def example(container: Any, value: Any, description: str = "The answer", **others: Any) -> ResponseSpec:
+    """A JSON answer with its example; `others` are further ones by name."""
+    examples = [Example(id=name, summary=name, value=one) for name, one in {"example": value, **others}.items()]
+    return ResponseSpec(container, generate_examples=False, description=description, examples=examples)
+
+
+def binary(media_type: str, description: str) -> ResponseSpec:
+    """An answer of bytes."""
+    return ResponseSpec(bytes, generate_examples=False, description=description, media_type=media_type)
+
+
+def empty(description: str) -> ResponseSpec:
+    """An answer without a body."""
+    return ResponseSpec(None, generate_examples=False, description=description)
+
+
+def body_example(media_type: str, value: Mapping[str, Any]) -> type[Operation]:
+    """The operation of a route whose request body has this example."""
+
+    @dataclass
+    class WithExample(Operation):
+        shown: ClassVar[Example] = Example(summary="A request", value=dict(value))
+
+        def __post_init__(self) -> None:
+            if isinstance(self.request_body, RequestBody):
+                self.request_body.content[media_type].examples = {"example": self.shown}
+
+    return WithExample
+
+
+def _problem(status: int) -> ResponseSpec:
+    reason, title, detail = _PROBLEMS[status]
+    value = {
+        "type": f"urn:dermacite:problem:{reason}", "title": title, "status": status, "detail": detail,
+        "instance": "urn:uuid:6f1c1e0e-3f6e-4e53-9d8b-0c1f5a4c7b52", "reason": reason,
+    }  # fmt: skip
+    shown = Example(id="example", summary=reason, value=value)
+    return ResponseSpec(
+        Problem, generate_examples=False, description=title, media_type=PROBLEM_JSON, examples=[shown]
+    )
+
+
+def openapi_config(version: str) -> OpenAPIConfig:
+    """The document alone, under /schema/openapi.json: pages that show it load scripts from elsewhere."""
+    return OpenAPIConfig(
+        title="Dermacite",
+        version=version,
+        description=DESCRIPTION,
+        use_handler_docstrings=True,
+        path="/schema",
+        render_plugins=[JsonRenderPlugin(path="/openapi.json", media_type=MediaType.JSON)],
+    )

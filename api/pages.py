@@ -1,0 +1,112 @@
+"""The pages of a guideline as text and as pictures, and the file itself: where a citation leads."""
+
+from functools import partial
+from typing import Annotated, Any
+
+from litestar import Request, Response, get
+from litestar.di import NamedDependency
+from litestar.openapi.spec import Example
+from litestar.params import PathParameter
+
+from api import examples
+from api.backend import Backend
+from api.content import etag_of, not_modified, ranged, whole
+from api.documents import DocumentId
+from api.openapi import binary, empty, example, problems
+from api.schemas import PageText
+from knowledge.errors import NotFound
+from knowledge.types import Document, Page
+from runtime.service import Service
+
+JSON, PNG, PDF = "application/json", "image/png", "application/pdf"
+
+PageNumber = Annotated[int, PathParameter(description="From 1.", examples=[Example(value=3)])]
+
+
+@get(
+    "/v1/documents/{document_id:str}/pages/{number:int}", operation_id="get_page", summary="Open a page",
+    tags=["documents"], responses={200: example(PageText, examples.PAGE), **problems(400, 404, 503)},
+)  # fmt: skip
+async def get_page(
+    document_id: DocumentId, number: PageNumber, request: Request[Any, Any, Any], backend: NamedDependency[Backend]
+) -> Response[PageText] | Response[bytes]:
+    """Its text, and where that lies in the text that citations count in. `Accept: image/png` gives the picture."""
+    if request.accept.best_match([JSON, PNG], default=JSON) == PNG:
+        return await _picture(document_id, number, request, backend)
+    text = await backend.read(partial(_text, backend.service, document_id, number))
+    return Response(text, headers={"Vary": "Accept"})
+
+
+@get(
+    "/v1/documents/{document_id:str}/pages/{number:int}/image", operation_id="get_page_image",
+    summary="Open a page as a picture", tags=["documents"], media_type=PNG,
+    responses={
+        200: binary(PNG, "The page, drawn"),
+        304: empty("The caller holds it already"),
+        **problems(400, 404, 413, 422, 503),
+    },
+)  # fmt: skip
+async def get_page_image(
+    document_id: DocumentId, number: PageNumber, request: Request[Any, Any, Any], backend: NamedDependency[Backend]
+) -> Response[bytes]:
+    """At most 2 million pixels."""
+    return await _picture(document_id, number, request, backend)
+
+
+@get(
+    "/v1/documents/{document_id:str}/file", operation_id="get_document_file", summary="Open the file of a guideline",
+    tags=["documents"], media_type=PDF,
+    responses={
+        200: binary(PDF, "The PDF as it was sent"),
+        206: binary(PDF, "The part asked for"),
+        304: empty("The caller holds it already"),
+        **problems(400, 404, 416, 503),
+    },
+)  # fmt: skip
+async def get_document_file(
+    document_id: DocumentId, request: Request[Any, Any, Any], backend: NamedDependency[Backend]
+) -> Response[bytes]:
+    """The entity tag is the sha256 of the file. One range of bytes can be asked for."""
+    document = await backend.read(lambda: backend.service.registry.document(document_id))
+    etag = etag_of(document.version.id)
+    held = not_modified(request, etag)
+    if held is not None:
+        return held
+    # Read whole, so that its checksum is verified whichever part is sent: damaged bytes are never served.
+    data = await backend.read(lambda: backend.service.blobs.get(document.version.id))
+    response = ranged(request, data, PDF, etag)
+    response.headers["Content-Disposition"] = f'inline; filename="{document.id}.pdf"'
+    return response
+
+
+async def _picture(
+    document_id: str, number: int, request: Request[Any, Any, Any], backend: Backend
+) -> Response[bytes]:
+    service = backend.service
+    document, _ = await backend.read(partial(_page, service, document_id, number))
+    version = document.version.id
+    etag = etag_of(f"{version}-{number}")
+    response = not_modified(request, etag)
+    if response is None:
+        drawn = await backend.draw(lambda: service.renderer.render(service.blobs.path(version), number))
+        response = whole(drawn, PNG, etag)
+    response.headers["Vary"] = "Accept"
+    return response
+
+
+def _text(service: Service, document_id: str, number: int) -> PageText:
+    document, page = _page(service, document_id, number)
+    version = document.version
+    text = service.blobs.get(version.text_sha256).decode() if version.text_sha256 else ""
+    return PageText(
+        document.id, version.id, page.number, version.page_count, page.state, page.reason, page.start, page.end,
+        text[page.start : page.end],
+    )  # fmt: skip
+
+
+def _page(service: Service, document_id: str, number: int) -> tuple[Document, Page]:
+    document = service.registry.document(document_id)
+    for page in service.registry.pages(document.version.id):
+        if page.number == number:
+            return document, page
+    raise NotFound(f"the document has no such page; it has {document.version.page_count}, counted from 1")

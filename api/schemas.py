@@ -1,0 +1,194 @@
+"""What callers send and what only this layer answers. Answers of the layers below are their own dataclasses.
+
+Unknown fields are refused: a misspelt option that is silently ignored would change an experiment.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Annotated, Any, Literal
+
+from litestar.datastructures import UploadFile
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import from_json
+
+from inference.pipeline import MAX_NOTE
+from inference.types import Consultation, DiagnosisOptions
+from knowledge.pictures import Picture
+from knowledge.types import Document, DocumentVersion, FileOutcome, Page, Source
+from retrieval.canary import LegCheck
+
+
+def _iso_date(text: str) -> str:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        raise ValueError("must be a calendar date like 2024-01-31") from None
+    return text
+
+
+Id = Annotated[str, Field(min_length=1, max_length=200)]
+IsoDate = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$"), AfterValidator(_iso_date)]
+Line = Annotated[str, Field(min_length=1, max_length=500)]
+
+
+class JsonText(BaseModel):
+    """A model that is also read from JSON text, which is how a form carries it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_text(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        try:
+            return from_json(value)
+        except ValueError:
+            raise ValueError("must be JSON text") from None
+
+
+class OptionsRequest(JsonText):
+    """What a caller may switch; what is left out is as the service is configured."""
+
+    k: int | None = Field(None, ge=0, le=20, strict=True, description="Reference cases shown as evidence.")
+    alpha: float | None = Field(
+        None, ge=0, le=1, strict=True, description="Share of the picture against the note in case retrieval."
+    )
+    cases: bool = Field(True, strict=True, description="False: no reference cases, hence an abstention.")
+    passages: bool = Field(True, strict=True, description="False: no guideline passages.")
+    leak_guard: bool = Field(
+        True, strict=True, description="False: also find the very same picture or lesion; marks the answer."
+    )
+
+
+class DiagnosisRequest(JsonText):
+    """The words beside the pictures. Nothing of it is stored or logged."""
+
+    note: str = Field("", max_length=MAX_NOTE, description="What is seen and known, in the clinician's words.")
+    age: int | None = Field(None, ge=0, le=130, strict=True, description="Years.")
+    sex: Literal["female", "male", "other", "unknown"] | None = None
+    body_site: Line | None = Field(None, description="Where on the body.")
+    lesion: Id | None = Field(None, description="For studies: reference cases of this lesion are kept back.")
+    subject: Id | None = Field(None, description="For studies: reference cases of this subject are kept back.")
+    options: OptionsRequest = Field(default_factory=OptionsRequest)
+
+    def consultation(self, pictures: Sequence[Picture]) -> Consultation:
+        """The consultation of these words and admitted pictures."""
+        return Consultation(
+            tuple(pictures), self.note, self.age, self.sex, self.body_site, self.lesion, self.subject
+        )
+
+    def diagnosis_options(self) -> DiagnosisOptions:
+        """What was switched."""
+        return DiagnosisOptions(**self.options.model_dump())
+
+
+class SearchRequest(JsonText):
+    """Words to search for. Passages and captions are searched by meaning and by word."""
+
+    text: str = Field(min_length=1, max_length=MAX_NOTE, pattern=r"\S")
+    k: int = Field(5, ge=1, le=50, strict=True, description="Results of each kind.")
+
+
+class PictureSearchRequest(JsonText):
+    """Words beside a picture; they may be left out."""
+
+    text: str = Field("", max_length=MAX_NOTE)
+    k: int = Field(5, ge=1, le=50, strict=True, description="Results of each kind.")
+
+
+class SourceRequest(JsonText):
+    """Where a document comes from. Without it the title is taken from the document."""
+
+    title: Line
+    publisher: Line | None = None
+    url: str | None = Field(None, max_length=2_000, pattern=r"^https?://\S+$")
+    licence: Line | None = Field(None, description="SPDX id where there is one, else its text.")
+    jurisdiction: Line | None = None
+    edition: Line | None = None
+    effective: IsoDate | None = Field(None, description="In force from.")
+    review: IsoDate | None = Field(None, description="Due for review on.")
+
+    def source(self) -> Source:
+        """As the registry keeps it."""
+        return Source(**self.model_dump())
+
+
+@dataclass
+class DiagnosisForm:
+    """1 to 4 pictures (JPEG, PNG or WebP) and the words beside them."""
+
+    images: list[UploadFile]
+    request: DiagnosisRequest = field(default_factory=DiagnosisRequest)
+
+
+@dataclass
+class PictureSearchForm:
+    """One picture (JPEG, PNG or WebP) and the words beside it."""
+
+    image: UploadFile
+    request: PictureSearchRequest = field(default_factory=PictureSearchRequest)
+
+
+@dataclass
+class DocumentsForm:
+    """1 to 20 PDFs; `source` only where there is exactly one."""
+
+    files: list[UploadFile]
+    source: SourceRequest | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ingested:
+    """What became of each file, in the order sent."""
+
+    outcomes: tuple[FileOutcome, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentList:
+    """Every guideline, by title, then id."""
+
+    documents: tuple[Document, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentDetail:
+    """A guideline with what reading each of its pages gave."""
+
+    id: str
+    source: Source
+    version: DocumentVersion
+    pages: tuple[Page, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PageText:
+    """Text of one page. `start` and `end` place it in the version's text, where citations have their spans."""
+
+    document_id: str
+    version_id: str
+    number: int
+    of: int
+    state: str
+    reason: str | None
+    start: int
+    end: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Alive:
+    """The process runs and its event loop turns."""
+
+    alive: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """Whether answers can be trusted: every leg of retrieval is alive. `problem` says what to do when they cannot."""
+
+    ready: bool
+    checks: tuple[LegCheck, ...] = ()
+    problem: str | None = None

@@ -1,0 +1,64 @@
+"""Serves a home folder: `python -m api.server --home DIR --configuration NAME --host 127.0.0.1 --port 8000`."""
+
+import contextlib
+import logging
+import signal
+import sys
+from pathlib import Path
+
+import click
+import uvicorn
+
+from api.app import create_app
+from api.guard import is_loopback
+from runtime.errors import RuntimeRefused, SettingsRefused
+from runtime.service import Service, open_service
+from runtime.settings import default_home, load_settings
+
+DRAIN_S = 5  # what running requests get to finish after SIGTERM
+DEFAULT_PORT = 8000
+
+_log = logging.getLogger("dermacite.server")
+
+
+def serve(service: Service, host: str = "127.0.0.1", port: int = DEFAULT_PORT) -> None:
+    """Serve until SIGTERM or SIGINT, then finish what runs. Raises SettingsRefused for a host that others can reach."""
+    if not is_loopback(host):
+        raise SettingsRefused(
+            "the service has no keys yet, so it listens on this machine only; use --host 127.0.0.1 and, from elsewhere, "
+            "a tunnel: ssh -L 8000:127.0.0.1:8000 SERVER"
+        )
+    uvicorn.run(
+        create_app(service),
+        host=host,
+        port=port,
+        access_log=False,  # paths carry ids, and some callers put more into them
+        log_config=None,
+        timeout_graceful_shutdown=DRAIN_S,
+        proxy_headers=False,
+        server_header=False,
+        ws="none",
+    )
+
+
+@click.command()
+@click.option("--home", type=click.Path(path_type=Path, file_okay=False), default=None, help="Folder of the knowledge base.")
+@click.option("--configuration", default=None, help="Named configuration: embedded or clinical.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Loopback address to listen on.")
+@click.option("--port", type=click.IntRange(0, 65_535), default=DEFAULT_PORT, show_default=True, help="0: any free one.")
+def main(home: Path | None, configuration: str | None, host: str, port: int) -> None:
+    """Serve a knowledge base over HTTP."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    # uvicorn raises the signal once more when it has drained; the process then ends with success and clean-up.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    try:
+        folder = home or default_home()
+        with contextlib.suppress(KeyboardInterrupt):
+            serve(open_service(folder, load_settings(folder, configuration=configuration)), host, port)
+    except RuntimeRefused as error:
+        _log.error("%s", error)  # noqa: TRY400 - the sentence says what to do; a trace would hide it
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
