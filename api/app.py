@@ -65,9 +65,7 @@ def _routes(service: Service) -> list[ControllerRouterHandler]:
     ]  # fmt: skip
 
 
-def _lifespan(
-    service: Service, readiness: Readiness
-) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:
+def _lifespan(service: Service, readiness: Readiness) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
         # Warming up goes on beside the first requests: a service with an encoder missing must be able to say so.

@@ -1,5 +1,6 @@
 """Guidelines in, listed, opened and out again."""
 
+from dataclasses import replace
 from functools import partial
 from typing import Annotated
 
@@ -44,9 +45,7 @@ def shown_name(file: UploadFile, number: int) -> str:
         "multipart/form-data", {"files": ["(bytes of a PDF)"], "source": examples.SOURCE}
     ),
 )  # fmt: skip
-async def add_documents(
-    data: MultipartBody[DocumentsForm], backend: NamedDependency[Backend]
-) -> Response[Ingested]:
+async def add_documents(data: MultipartBody[DocumentsForm], backend: NamedDependency[Backend]) -> Response[Ingested]:
     """Send 1 to 20 PDFs as `files`; `source`, as JSON, may go with a single one. One outcome per file, in order.
 
     Each document is searchable when it is reported. Sending the same bytes again changes nothing.
@@ -70,8 +69,6 @@ async def add_documents(
 def _with_source_told(outcome: FileOutcome) -> FileOutcome:
     if outcome.state is not Outcome.UNCHANGED:
         return outcome
-    from dataclasses import replace
-
     return replace(outcome, warnings=(*outcome.warnings, "the document was there already; its source was not changed"))
 
 
@@ -95,9 +92,7 @@ async def get_document(document_id: DocumentId, backend: NamedDependency[Backend
 
 def _detail(service: Service, document_id: str) -> DocumentDetail:
     document = service.registry.document(document_id)
-    return DocumentDetail(
-        document.id, document.source, document.version, service.registry.pages(document.version.id)
-    )
+    return DocumentDetail(document.id, document.source, document.version, service.registry.pages(document.version.id))
 
 
 @delete(

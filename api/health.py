@@ -1,5 +1,6 @@
 """Is the process alive, and can its answers be trusted? Readiness proves every leg of retrieval on known items."""
 
+import logging
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +16,8 @@ from api.openapi import example, problems
 from api.schemas import Alive, Ready
 from retrieval.canary import LegCheck, check_legs
 from runtime.service import Service
+
+_log = logging.getLogger("dermacite.api")
 
 FRESH_S = 10.0  # a proof holds so long, as long as nothing changed
 _FILL = {
@@ -45,8 +48,13 @@ class Readiness:
 
     async def warm_up(self) -> None:
         """Load everything and use it once, so that the first caller does not wait. What fails is told by `probe`."""
-        await anyio.to_thread.run_sync(self._use_once, limiter=self._limiter)
-        self._warm = True
+        try:
+            self._proof = await anyio.to_thread.run_sync(self._use_once, limiter=self._limiter)
+        except Exception as error:
+            # The service must come up all the same: only then can a probe, which will meet it again, answer at all.
+            _log.error("warming up failed: %s", type(error).__qualname__)
+        finally:
+            self._warm = True
 
     async def probe(self) -> Ready:
         """Whether answers can be trusted now."""
@@ -58,15 +66,15 @@ class Readiness:
                 self._proof = await anyio.to_thread.run_sync(self._prove, self._proof, limiter=self._limiter)
             return self._proof.ready
 
-    def _use_once(self) -> None:
-        try:
+    def _use_once(self) -> _Proof:
+        proof = self._prove(None)
+        if proof.about is not None:
+            # An empty knowledge base had nothing to encode.
             encoders = self._service.encoders
             encoders.pictures.encode_images([np.full((224, 224, 3), 128, dtype=np.uint8)])
-            for encoder in {id(one): one for one in (encoders.captions, encoders.passages)}.values():
+            for encoder in (encoders.captions, encoders.passages):
                 encoder.encode_queries(["warm-up"])
-            self._prove(None)
-        except ROOTS:
-            return  # every probe meets it again and says so
+        return proof
 
     def _prove(self, last: _Proof | None) -> _Proof:
         try:

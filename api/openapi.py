@@ -23,7 +23,11 @@ _PROBLEMS: dict[int, tuple[str, str, str]] = {
     403: ("origin_refused", "Foreign origin", "Requests from pages of other origins are refused."),
     404: ("not_found", "Not found", "no such document. List them: dermacite documents list"),
     413: ("too_large", "Request Entity Too Large", "The body is larger than this route takes. Send less at once."),
-    415: ("not_a_picture", "Pictures refused", "Picture 2: The file is not a picture. Send a JPEG, PNG or WebP picture."),
+    415: (
+        "not_a_picture",
+        "Pictures refused",
+        "Picture 2: The file is not a picture. Send a JPEG, PNG or WebP picture.",
+    ),
     416: ("range_not_satisfiable", "Range not satisfiable", "The range lies outside the file, which has 8114 bytes."),
     421: ("host_refused", "Misdirected request", "This service answers under loopback names only."),
     422: ("truncated", "Pictures refused", "Picture 1: The file ends before the picture does. Send it again."),
@@ -76,9 +80,7 @@ def _problem(status: int) -> ResponseSpec:
         "instance": "urn:uuid:6f1c1e0e-3f6e-4e53-9d8b-0c1f5a4c7b52", "reason": reason,
     }  # fmt: skip
     shown = Example(id="example", summary=reason, value=value)
-    return ResponseSpec(
-        Problem, generate_examples=False, description=title, media_type=PROBLEM_JSON, examples=[shown]
-    )
+    return ResponseSpec(Problem, generate_examples=False, description=title, media_type=PROBLEM_JSON, examples=[shown])
 
 
 def openapi_config(version: str) -> OpenAPIConfig:

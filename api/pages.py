@@ -79,9 +79,7 @@ async def get_document_file(
     return response
 
 
-async def _picture(
-    document_id: str, number: int, request: Request[Any, Any, Any], backend: Backend
-) -> Response[bytes]:
+async def _picture(document_id: str, number: int, request: Request[Any, Any, Any], backend: Backend) -> Response[bytes]:
     service = backend.service
     document, _ = await backend.read(partial(_page, service, document_id, number))
     version = document.version.id

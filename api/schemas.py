@@ -75,9 +75,7 @@ class DiagnosisRequest(JsonText):
 
     def consultation(self, pictures: Sequence[Picture]) -> Consultation:
         """The consultation of these words and admitted pictures."""
-        return Consultation(
-            tuple(pictures), self.note, self.age, self.sex, self.body_site, self.lesion, self.subject
-        )
+        return Consultation(tuple(pictures), self.note, self.age, self.sex, self.body_site, self.lesion, self.subject)
 
     def diagnosis_options(self) -> DiagnosisOptions:
         """What was switched."""

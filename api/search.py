@@ -38,9 +38,7 @@ async def search(data: JSONBody[SearchRequest], backend: NamedDependency[Backend
         "multipart/form-data", {"image": "(bytes of a JPEG)", "request": {"text": "scaly plaque", "k": 3}}
     ),
 )  # fmt: skip
-async def search_by_picture(
-    data: MultipartBody[PictureSearchForm], backend: NamedDependency[Backend]
-) -> SearchResult:
+async def search_by_picture(data: MultipartBody[PictureSearchForm], backend: NamedDependency[Backend]) -> SearchResult:
     """Reference cases like the picture, and passages that fit the words where there are any.
 
     The leak guard is off: a curator looks for the very picture.

@@ -42,10 +42,14 @@ def serve(service: Service, host: str = "127.0.0.1", port: int = DEFAULT_PORT) -
 
 
 @click.command()
-@click.option("--home", type=click.Path(path_type=Path, file_okay=False), default=None, help="Folder of the knowledge base.")
+@click.option(
+    "--home", type=click.Path(path_type=Path, file_okay=False), default=None, help="Folder of the knowledge base."
+)
 @click.option("--configuration", default=None, help="Named configuration: embedded or clinical.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Loopback address to listen on.")
-@click.option("--port", type=click.IntRange(0, 65_535), default=DEFAULT_PORT, show_default=True, help="0: any free one.")
+@click.option(
+    "--port", type=click.IntRange(0, 65_535), default=DEFAULT_PORT, show_default=True, help="0: any free one."
+)
 def main(home: Path | None, configuration: str | None, host: str, port: int) -> None:
     """Serve a knowledge base over HTTP."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
@@ -56,7 +60,7 @@ def main(home: Path | None, configuration: str | None, host: str, port: int) -> 
         with contextlib.suppress(KeyboardInterrupt):
             serve(open_service(folder, load_settings(folder, configuration=configuration)), host, port)
     except RuntimeRefused as error:
-        _log.error("%s", error)  # noqa: TRY400 - the sentence says what to do; a trace would hide it
+        _log.error("%s", error)
         sys.exit(1)
 
 

@@ -39,7 +39,9 @@ class BlobStore:
         except FileNotFoundError as error:
             raise NotFound("no such stored file") from error
         except OSError as error:
-            raise StorageFailed(f"a stored file cannot be read: {error.strerror}. Check disk and permissions.") from error
+            raise StorageFailed(
+                f"a stored file cannot be read: {error.strerror}. Check disk and permissions."
+            ) from error
         if hashlib.sha256(data).hexdigest() != digest:
             raise BlobCorrupt("a stored file does not match its checksum; restore it from a backup: dermacite doctor")
         return data

@@ -6,7 +6,7 @@ not registered is an unreferenced blob, which nothing finds and the next clean-u
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from knowledge.blobs import BlobStore
@@ -101,47 +101,53 @@ class Ingest:
         folder = read_cases(path, dataset=dataset)
         outcomes: list[FileOutcome] = []
         ready: list[tuple[int, ReferenceCase]] = []
-        for done, row in enumerate(self._admitted(folder.dataset, folder.rows), start=1):
-            if isinstance(row, ReferenceCase):
-                ready.append((len(outcomes), row))
-                row = FileOutcome(_shown(folder.rows[done - 1], path), Outcome.UNCHANGED, id=row.id, cases=1)
-            outcomes.append(row)
+        for row, result in zip(folder.rows, self._admitted(folder.dataset, folder.rows), strict=True):
+            file = _shown(row, path)
+            if isinstance(result, ReferenceCase):
+                ready.append((len(outcomes), result))
+                outcomes.append(FileOutcome(file, Outcome.UNCHANGED, id=result.id, cases=1))
+            else:
+                message = f"row {row.row}: {result.message}"
+                outcomes.append(FileOutcome(file, Outcome.REFUSED, result.reason, message, rejected=1))
             if progress is not None:
-                progress(done, len(folder.rows))
-        added = self._registry.put_cases([case for _, case in ready])
+                progress(len(outcomes), len(folder.rows))
+        states = self._registry.put_cases([case for _, case in ready])
         for at, case in ready:
-            if added[case.id]:
-                outcomes[at] = FileOutcome(outcomes[at].file, Outcome.ADDED, id=case.id, cases=1)
+            outcomes[at] = replace(outcomes[at], state=states[case.id])
         return outcomes
 
-    def _admitted(self, dataset: str, rows: Sequence[CaseRow | RejectedRow]) -> Iterator[ReferenceCase | FileOutcome]:
+    def _admitted(self, dataset: str, rows: Sequence[CaseRow | RejectedRow]) -> Iterator[ReferenceCase | RejectedRow]:
         """One result per row, in order; new pictures are stored and prepared batch by batch."""
+        seen: dict[str, tuple[int, str]] = {}
         for start in range(0, len(rows), CASE_BATCH):
-            results: list[ReferenceCase | FileOutcome] = []
             new: list[tuple[ReferenceCase, Picture]] = []
-            for row in rows[start : start + CASE_BATCH]:
-                result = self._admit_row(dataset, row, new)
-                results.append(result)
+            results = [self._admit_row(dataset, row, seen, new) for row in rows[start : start + CASE_BATCH]]
             self._preparation.cases(new)
             yield from results
 
     def _admit_row(
-        self, dataset: str, row: CaseRow | RejectedRow, new: list[tuple[ReferenceCase, Picture]]
-    ) -> ReferenceCase | FileOutcome:
+        self, dataset: str, row: CaseRow | RejectedRow, seen: dict[str, tuple[int, str]],
+        new: list[tuple[ReferenceCase, Picture]],
+    ) -> ReferenceCase | RejectedRow:  # fmt: skip
+        """`seen` maps the bytes of earlier pictures to their row and case; what must be prepared is added to `new`."""
         if isinstance(row, RejectedRow):
-            return FileOutcome(row.file, Outcome.REFUSED, row.reason, f"row {row.row}: {row.message}", rejected=1)
+            return row
         try:
             data = row.picture.read_bytes()
-            case_id = _case_id(dataset, hashlib.sha256(data).hexdigest(), row)
+            original = hashlib.sha256(data).hexdigest()
+            case_id = _case_id(dataset, original, row)
+            first, first_id = seen.setdefault(original, (row.row, case_id))
+            if first != row.row:
+                return _same_picture(row, first, same_case=case_id == first_id)
             known = self._registry.cases([case_id]).get(case_id)
             if known is not None:
                 return known
             picture = admit_picture(data, self._picture_limits)
         except OSError:
-            message = f"row {row.row}: the picture cannot be read. Check that this user may read it."
-            return FileOutcome(row.picture.name, Outcome.REFUSED, "not_readable", message, rejected=1)
+            message = "the picture cannot be read. Check that this user may read it."
+            return RejectedRow(row.row, row.picture.name, "not_readable", message)
         except PictureRefused as error:
-            return FileOutcome(row.picture.name, Outcome.REFUSED, error.reason, f"row {row.row}: {error}", rejected=1)
+            return RejectedRow(row.row, row.picture.name, error.reason, str(error))
         case = self._case(dataset, row, case_id, picture)
         new.append((case, picture))
         return case
@@ -173,6 +179,15 @@ def _case_id(dataset: str, original: str, row: CaseRow) -> str:
     """The same picture with another label or caption is another case: ids name content, and content never changes."""
     values = {name: value for name, value in asdict(row).items() if name not in {"row", "picture"}}
     return f"c-{_short_hash(dataset, original, *(str(values[name]) for name in sorted(values)))}"
+
+
+def _same_picture(row: CaseRow, first: int, *, same_case: bool) -> RejectedRow:
+    """The rule of knowledge.case_rows for copies under another name: of two rows about one picture the first stays."""
+    if same_case:
+        message = f"The same picture and texts as row {first}. Delete one of the two."
+        return RejectedRow(row.row, row.picture.name, "duplicate_row", message)
+    message = f"Row {first} says something else about the same picture and was kept. Correct one and delete the other."
+    return RejectedRow(row.row, row.picture.name, "conflicting_row", message)
 
 
 def _short_hash(*parts: str) -> str:

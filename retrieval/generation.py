@@ -13,7 +13,7 @@ Captions share their rows with pictures; a case without a caption has a zero row
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -65,8 +65,10 @@ class Manifest:
             raise IndexBroken("an index folder has no readable manifest. Build it again: dermacite reindex") from error
 
 
-def write_generation(folder: Path, contents: Contents) -> None:
+def write_generation(folder: Path, contents: Contents, finish: Callable[[Path], None] | None = None) -> None:
     """Build everything below `folder` (new), verify it, and write the manifest last: no manifest, no generation.
+
+    `finish` may add files of another layer; the manifest covers them too.
 
     Run it in a process of its own (see retrieval.vectors). Raises IndexBroken when a check fails.
     """
@@ -79,6 +81,8 @@ def write_generation(folder: Path, contents: Contents) -> None:
         LexicalIndex.build(texts).save(folder / f"{space}.bm25")
     write_chroma(folder / "chroma", contents.matrices)
     recall = verify_chroma(folder / "chroma", contents.matrices)
+    if finish is not None:
+        finish(folder)
     manifest = Manifest(
         corpus_generation=contents.corpus_generation,
         fingerprints=dict(contents.fingerprints),

@@ -36,12 +36,15 @@ class IndexFolder:
         self.fingerprints = dict(fingerprints)
         self.dimensions = dict(dimensions)
         key = hashlib.sha256("/".join(self.fingerprints[space] for space in SPACES).encode()).hexdigest()[:12]
-        self.folder = root / key
+        # Absolute and free of links: paths below are compared, and a generation that seems unknown is removed.
+        self.folder = root.resolve() / key
 
     def current(self) -> Path | None:
-        """The generation that serves, or None before the first build."""
-        link = self.folder / CURRENT
-        return link.resolve(strict=True) if link.exists() else None
+        """The generation that serves, or None before the first build. It may be gone when a deletion just switched."""
+        try:
+            return self.folder / (self.folder / CURRENT).readlink()
+        except FileNotFoundError:
+            return None
 
     def build(self, contents: Contents, finish: Callable[[Path], None] | None = None) -> Path:
         """Write and verify a generation aside; return its unpublished folder. Call in a process of its own.
@@ -49,9 +52,7 @@ class IndexFolder:
         `finish` may add files of another layer to the folder before it can be published.
         """
         aside = self.folder / f"{BUILDING}{uuid.uuid4().hex[:8]}"
-        write_generation(aside, contents)
-        if finish is not None:
-            finish(aside)
+        write_generation(aside, contents, finish)
         return aside
 
     def publish(self, aside: Path, *, keep_previous: bool = True) -> Path:
@@ -75,6 +76,8 @@ class IndexFolder:
         gone = [path for path in self._entries() if path not in kept]
         for path in gone:
             shutil.rmtree(path, ignore_errors=True)
+        for link in self.folder.glob(f".{CURRENT}-*"):  # a switch was killed between its two steps
+            link.unlink(missing_ok=True)
         return [path.name for path in gone]
 
     def corpus_generation(self) -> int | None:
@@ -101,7 +104,7 @@ class IndexFolder:
     def _entries(self) -> list[Path]:
         if not self.folder.is_dir():
             return []
-        return [path.resolve() for path in self.folder.iterdir() if path.is_dir() and not path.is_symlink()]
+        return [path for path in self.folder.iterdir() if path.is_dir() and not path.is_symlink()]
 
 
 def contents_of(registry: Registry, embeddings: EmbeddingStore, index: IndexFolder, *, since: int = 0) -> Contents:

@@ -2,7 +2,8 @@
 
 import json
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import numpy as np
 
 from knowledge.registry import Registry
 from retrieval.embeddings import EmbeddingStore
-from retrieval.errors import IndexMismatch
+from retrieval.errors import IndexBroken, IndexMismatch, RetrievalError
 from retrieval.generation import FORMAT, ITEMS_OF, Manifest
 from retrieval.index import IndexFolder, contents_of
 from retrieval.leakage import GuardTable
@@ -79,14 +80,22 @@ class IndexReader:
         self._view: View | None = None
 
     def view(self) -> View:
-        """Costs one small query when nothing changed. Raises IndexMismatch."""
+        """Costs one small query when nothing changed. Raises IndexMismatch or IndexBroken."""
         with self._lock:
-            folder = self._index.current()
-            generation = self._registry.corpus_generation()
-            view = self._view
-            if view is None or (view.generation, view.corpus_generation) != (folder, generation):
-                view = self._view = self._load(folder)
-            return view
+            while True:
+                state = self._state()
+                if self._view is not None and (self._view.generation, self._view.corpus_generation) == state:
+                    return self._view
+                try:
+                    self._view = self._load(state[0])
+                    return self._view
+                except RetrievalError:
+                    # A deletion removes vectors and generations while we read them. Then look again; else it is true.
+                    if self._state() == state:
+                        raise
+
+    def _state(self) -> tuple[Path | None, int]:
+        return self._index.current(), self._registry.corpus_generation()
 
     def _load(self, folder: Path | None) -> View:
         manifest = None if folder is None else self._checked_manifest(folder)
@@ -136,14 +145,29 @@ class IndexReader:
     def _base_vectors(self, folder: Path | None, space: str) -> ExactVectors | ChromaVectors:
         if folder is None:
             return ExactVectors(np.zeros((0, self._index.dimensions[space]), dtype=np.float32))
-        matrix: Vectors = np.load(folder / f"{space}.npy", mmap_mode="r", allow_pickle=False)
+        with _readable():
+            matrix: Vectors = np.load(folder / f"{space}.npy", mmap_mode="r", allow_pickle=False)
         return ChromaVectors(matrix, folder / "chroma", space, exact_below=self._exact_below)
 
 
 def _read_ids(folder: Path | None, kind: str) -> Sequence[str]:
-    ids: list[str] = [] if folder is None else json.loads((folder / f"{kind}.json").read_text("utf-8"))
-    return ids
+    if folder is None:
+        return []
+    with _readable():
+        ids: list[str] = json.loads((folder / f"{kind}.json").read_text("utf-8"))
+        return ids
 
 
 def _base_lexical(folder: Path | None, space: str) -> LexicalIndex:
-    return LexicalIndex.build([]) if folder is None else LexicalIndex.load(folder / f"{space}.bm25")
+    if folder is None:
+        return LexicalIndex.build([])
+    with _readable():
+        return LexicalIndex.load(folder / f"{space}.bm25")
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError, EOFError) as error:
+        raise IndexBroken("a file of the index is missing or damaged. Build it again: dermacite reindex") from error

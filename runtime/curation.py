@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from knowledge.ingest import Progress
-from knowledge.types import DocumentVersion, FileOutcome, Source
+from knowledge.types import DocumentVersion, FileOutcome, Outcome, Source
 from retrieval.embedder import Embedder
 from retrieval.embeddings import text_key
 from runtime.errors import BuildFailed
@@ -52,7 +52,7 @@ class Curator:
         outcomes = []
         with self._service.home.writing(self._waiting):
             for upload in uploads:
-                outcomes.append(self._service.ingest.document(upload.read(), upload.name, upload.source))
+                outcomes.append(self._take_in(upload))
                 if done is not None:
                     done(outcomes[-1])
             self._merge_if_due()
@@ -89,15 +89,38 @@ class Curator:
             embedder.captions((caption for *_, caption in cases), partial(report, "captions"))
             embedder.passages((text for _, text in service.registry.passage_texts()), partial(report, "passages"))
             self.sweep()
-            return self._build()
+            # A deletion that was killed left its passages in the generation before: that one goes too.
+            return self._build(keep_previous=False)
 
     def sweep(self) -> int:
-        """Remove stored files that nothing points at (an ingest was killed). The caller is the writer."""
-        used = self._service.registry.blobs_in_use()
-        orphans = [digest for digest in self._service.blobs.digests() if digest not in used]
+        """Remove stored files and vectors that nothing points at (an ingest or a deletion was killed).
+
+        Returns the number of files. The caller is the writer.
+        """
+        service = self._service
+        used = service.registry.blobs_in_use()
+        orphans = [digest for digest in service.blobs.digests() if digest not in used]
         for digest in orphans:
-            self._service.blobs.delete(digest)
+            service.blobs.delete(digest)
+        service.blobs.sweep_unfinished()
+        service.embeddings.delete(service.embeddings.keys() - self._keys_in_use())
         return len(orphans)
+
+    def _keys_in_use(self) -> set[str]:
+        """What live evidence is remembered by in the embedding store."""
+        registry = self._service.registry
+        keys = {text_key(text) for _, text in registry.passage_texts()}
+        for _, picture, caption in registry.case_captions():
+            keys.update((picture, text_key(caption)))
+        return keys
+
+    def _take_in(self, upload: Upload) -> FileOutcome:
+        try:
+            data = upload.read()
+        except OSError:
+            message = "The file cannot be read. Check that it is still there and that this user may read it."
+            return FileOutcome(upload.name, Outcome.REFUSED, "not_readable", message)
+        return self._service.ingest.document(data, upload.name, upload.source)
 
     def _merge_if_due(self) -> None:
         service = self._service
@@ -110,11 +133,8 @@ class Curator:
         return self._service.index.publish(aside, keep_previous=keep_previous)
 
     def _forget_vectors(self, texts: Sequence[str]) -> None:
-        registry = self._service.registry
         # The same sentence may stand in another document; its vector is that one's too.
-        still_used = {text_key(text) for _, text in registry.passage_texts()}
-        still_used.update(text_key(caption) for *_, caption in registry.case_captions())
-        self._service.embeddings.delete(text_key(text) for text in texts if text_key(text) not in still_used)
+        self._service.embeddings.delete({text_key(text) for text in texts} - self._keys_in_use())
 
     def _forget_files(self, version: DocumentVersion) -> None:
         used = self._service.registry.blobs_in_use()
@@ -126,8 +146,7 @@ class Curator:
 
     def _absence(self, version: DocumentVersion, passages: Sequence[str], texts: Sequence[str]) -> tuple[str, ...]:
         service = self._service
-        live = {text_key(text) for _, text in service.registry.passage_texts()}
-        remembered = service.embeddings.keys() - live
+        remembered = service.embeddings.keys() - self._keys_in_use()
         checks = {
             "registry": not service.registry.has_version(version.id) and not service.registry.passages(passages),
             "vectors": not remembered.intersection(text_key(text) for text in texts),

@@ -7,6 +7,7 @@ from knowledge.errors import KnowledgeError
 from retrieval.canary import check_legs
 from retrieval.errors import RetrievalError
 from retrieval.generation import damaged_files
+from retrieval.index import contents_of
 from runtime.service import Service
 
 
@@ -27,6 +28,7 @@ def examine(service: Service) -> Iterator[Check]:
         ("stored files", _stored_files),
         ("leftovers", _leftovers),
         ("encoders", _encoders),
+        ("vectors", _vectors),
         ("index", _index),
     )
     for name, check in checks:
@@ -62,7 +64,7 @@ def _stored_files(service: Service) -> Check:
 
 def _leftovers(service: Service) -> Check:
     used = service.registry.blobs_in_use()
-    orphans = sum(digest not in used for digest in service.blobs.digests())
+    orphans = sum(digest not in used for digest in service.blobs.digests()) + len(service.blobs.unfinished())
     builds = len(service.index.unfinished())
     if orphans or builds:
         detail = f"{orphans} unreferenced files and {builds} unfinished builds of interrupted work; nothing finds them"
@@ -73,6 +75,12 @@ def _leftovers(service: Service) -> Check:
 def _encoders(service: Service) -> Check:
     found = ", ".join(f"{space}: {card.name} {service.fingerprints[space]}" for space, card in service.cards.items())
     return Check("encoders", True, found)
+
+
+def _vectors(service: Service) -> Check:
+    # The next build needs them all; an index that serves has its own copy and would not miss them until then.
+    contents = contents_of(service.registry, service.embeddings, service.index)
+    return Check("vectors", True, ", ".join(f"{len(rows)} {space}" for space, rows in contents.matrices.items()))
 
 
 def _index(service: Service) -> Check:

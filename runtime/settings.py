@@ -12,11 +12,18 @@ from typing import Any, Literal
 from platformdirs import user_data_path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
 
 from runtime.errors import SettingsRefused
 
-HOME_VARIABLE = "DERMACITE_HOME"
+PREFIX = "DERMACITE_"
+HOME_VARIABLE = f"{PREFIX}HOME"
 SETTINGS_FILE = "settings.toml"
 _FILE_VALUES = "values_of_the_home_file"
 
@@ -55,7 +62,7 @@ class EncoderChoice(BaseModel):
 class Settings(BaseSettings):
     """The whole configuration of one service."""
 
-    model_config = SettingsConfigDict(env_prefix="DERMACITE_", env_nested_delimiter="__", extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True)
 
     configuration: Literal["embedded", "clinical"] = "embedded"
     pictures: EncoderChoice  # encoder of case pictures
@@ -107,7 +114,7 @@ class _Named(PydanticBaseSettingsSource):
 
     def __call__(self) -> dict[str, Any]:
         """The values, or nothing for an unknown name: validation then says which names there are."""
-        return CONFIGURATIONS.get(self.current_state.get("configuration", "embedded"), {})
+        return CONFIGURATIONS.get(str(self.current_state.get("configuration", "embedded")), {})
 
 
 def default_home() -> Path:
@@ -119,11 +126,23 @@ def default_home() -> Path:
 def load_settings(home: Path, **given: Any) -> Settings:
     """The settings of a home folder; `given` beats everything. Raises SettingsRefused naming each wrong key."""
     file = home / SETTINGS_FILE
+    _refuse_unknown_variables()
     try:
         values = tomllib.loads(file.read_text("utf-8")) if file.is_file() else {}
         return Settings(**{**{key: value for key, value in given.items() if value is not None}, _FILE_VALUES: values})
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise SettingsRefused(f"{SETTINGS_FILE} in the home folder cannot be read: {error}") from error
+    except SettingsError as error:
+        raise SettingsRefused(f"the environment is wrong: {error}. Keys: docs/settings.md") from error
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
         raise SettingsRefused(f"settings are wrong: {wrong}. Keys: docs/settings.md") from error
+
+
+def _refuse_unknown_variables() -> None:
+    """Pydantic looks up the names it knows; a misspelt variable would be no setting and no error."""
+    known = {f"{PREFIX}{name}".upper() for name in Settings.model_fields} | {HOME_VARIABLE}
+    given = (name.upper() for name in os.environ if name.upper().startswith(PREFIX))
+    unknown = sorted(name for name in given if name.partition("__")[0] not in known)
+    if unknown:
+        raise SettingsRefused(f"the environment names no setting of ours: {', '.join(unknown)}. Keys: docs/settings.md")

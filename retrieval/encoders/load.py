@@ -1,9 +1,11 @@
 """From a card to a working encoder. One table says which loader serves which card."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from retrieval.encoders.weights import locate
-from retrieval.errors import EncoderBroken
+from retrieval.errors import EncoderBroken, RetrievalError
 from retrieval.protocols import ImageEncoder, TextEncoder
 from retrieval.types import EncoderCard
 
@@ -15,11 +17,13 @@ def load_text_encoder(card: EncoderCard, folder: Path | None = None) -> TextEnco
         case "sentence-transformers":
             from retrieval.encoders.sentence_transformer import SentenceTransformerEncoder
 
-            return SentenceTransformerEncoder(card, weights)
+            with _loading(card):
+                return SentenceTransformerEncoder(card, weights)
         case "open-clip":
             from retrieval.encoders.open_clip_pair import OpenClipEncoder
 
-            return OpenClipEncoder(card, weights)
+            with _loading(card):
+                return OpenClipEncoder(card, weights)
         case _:
             raise EncoderBroken(f"encoder {card.name} does not encode texts; choose another for this purpose")
 
@@ -31,10 +35,25 @@ def load_image_encoder(card: EncoderCard, folder: Path | None = None) -> ImageEn
         case "efficientnet-lite0":
             from retrieval.encoders.efficientnet_lite0 import EfficientNetLite0Encoder
 
-            return EfficientNetLite0Encoder(card, weights)
+            with _loading(card):
+                return EfficientNetLite0Encoder(card, weights)
         case "open-clip":
             from retrieval.encoders.open_clip_pair import OpenClipEncoder
 
-            return OpenClipEncoder(card, weights)
+            with _loading(card):
+                return OpenClipEncoder(card, weights)
         case _:
             raise EncoderBroken(f"encoder {card.name} does not encode pictures; choose another for this purpose")
+
+
+@contextmanager
+def _loading(card: EncoderCard) -> Iterator[None]:
+    """The libraries raise whatever they meet in a damaged file (KeyError, OSError, errors of their own)."""
+    try:
+        yield
+    except RetrievalError:
+        raise
+    except Exception as error:
+        raise EncoderBroken(
+            f"the files of encoder {card.name} cannot be loaded ({type(error).__name__}); get them again"
+        ) from error

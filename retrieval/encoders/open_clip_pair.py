@@ -1,5 +1,6 @@
 """Picture and text encoders in one space (SigLIP, CLIP), from a folder in open_clip's own format."""
 
+import copy
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -30,7 +31,10 @@ class OpenClipEncoder:
         self._model, self._prepare = open_clip.create_model_from_pretrained(name, device="cpu")
         self._model.eval()
         self._tokenizer = open_clip.get_tokenizer(name)
+        # Its own tokenizer: truncation and padding are state of it, and a thread that counts would disturb one that encodes.
+        self._counter = copy.deepcopy(getattr(self._tokenizer, "tokenizer", None))
         self._check_preprocessing()
+        self._check_texts()
 
     def encode_images(self, images: Sequence[NDArray[np.uint8]]) -> Vectors:
         """See ImageEncoder."""
@@ -47,9 +51,10 @@ class OpenClipEncoder:
         return self.encode_documents([self.card.query_prefix + text for text in texts])
 
     def count_tokens(self, text: str) -> int:
-        """See TextEncoder. open_clip pads to its context length; padding does not count."""
-        tokens = self._tokenizer([text])[0]
-        return int((tokens != tokens[-1]).sum()) + 1
+        """See TextEncoder. Counted before open_clip cuts and pads to its context length."""
+        if isinstance(self._tokenizer, open_clip.SimpleTokenizer):
+            return len(self._tokenizer.encode(text)) + 2  # start and end of text
+        return len(self._counter.encode(self._tokenizer.clean_fn(text), truncation=False, verbose=False))
 
     def _images(self, images: Sequence[NDArray[np.uint8]]) -> Vectors:
         pixels = torch.stack([self._prepare(Image.fromarray(image)) for image in images])
@@ -70,6 +75,12 @@ class OpenClipEncoder:
                 f"encoder {self.card.name}: {vectors.shape[1]} dimensions found, {self.card.dimension} expected"
             )
         return vectors
+
+    def _check_texts(self) -> None:
+        # Also finds a wrong dimension before anything is indexed. Without its vocabulary a tokenizer still loads.
+        one, other = self.encode_documents(["psoriasis", "melanoma"])
+        if np.array_equal(one, other):
+            raise EncoderBroken(f"encoder {self.card.name} cannot tell two words apart; its tokenizer files are missing")
 
     def _check_preprocessing(self) -> None:
         # A wrong mean or crop changes every vector and raises nothing.

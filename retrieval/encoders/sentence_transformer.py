@@ -1,11 +1,13 @@
 """Text encoders that sentence-transformers can run, from a local folder."""
 
+import copy
 import logging
 from collections.abc import Sequence
 
 import numpy as np
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Pooling
+from transformers import AutoModel
 from transformers.utils.logging import disable_progress_bar
 
 from retrieval.encoders.weights import Weights
@@ -13,6 +15,7 @@ from retrieval.errors import EncoderBroken
 from retrieval.types import EncoderCard, Vectors
 
 BATCH = 32
+SAME = 0.9999  # cosine above which two vectors are one and the same
 
 # They log a line and draw a bar per load; a command line's output is the answer.
 disable_progress_bar()  # type: ignore[no-untyped-call]
@@ -26,7 +29,11 @@ class SentenceTransformerEncoder:
         self.card = card
         self.fingerprint = weights.fingerprint
         self._model = SentenceTransformer(str(weights.path), device="cpu", local_files_only=True)
+        # Its own tokenizer: truncation and padding are state of it, and a thread that counts would disturb one that encodes.
+        self._counter = copy.deepcopy(self._model.tokenizer)
         self._check()
+        self._check_weights()
+        self._check_tokenizer()
 
     def encode_documents(self, texts: Sequence[str]) -> Vectors:
         """See TextEncoder."""
@@ -38,7 +45,7 @@ class SentenceTransformerEncoder:
 
     def count_tokens(self, text: str) -> int:
         """See TextEncoder."""
-        return len(self._model.tokenizer.encode(text, truncation=False, verbose=False))
+        return len(self._counter.encode(text, truncation=False, verbose=False))
 
     def _encode(self, texts: list[str]) -> Vectors:
         if not texts:
@@ -57,3 +64,16 @@ class SentenceTransformerEncoder:
         poolings = [module.pooling_mode for module in self._model if isinstance(module, Pooling)]
         if self.card.pooling is not None and poolings != [self.card.pooling]:
             raise EncoderBroken(f"encoder {self.card.name}: pooling {poolings} found, {self.card.pooling!r} expected")
+
+    def _check_weights(self) -> None:
+        # What a checkpoint lacks is filled with random numbers, with a line in the log only. The pooler is not used.
+        folder = self._model[0].auto_model.name_or_path
+        _, info = AutoModel.from_pretrained(folder, output_loading_info=True, local_files_only=True)
+        if any(not key.startswith("pooler.") for key in info["missing_keys"]):
+            raise EncoderBroken(f"encoder {self.card.name}: the checkpoint lacks {len(info['missing_keys'])} tensors")
+
+    def _check_tokenizer(self) -> None:
+        # Without its vocabulary file a tokenizer still loads, and reads every word as the unknown one.
+        one, other = self._encode(["psoriasis", "melanoma"])
+        if float(one @ other) > SAME:
+            raise EncoderBroken(f"encoder {self.card.name} cannot tell two words apart; its tokenizer files are missing")

@@ -71,10 +71,15 @@ def _fingerprint(card: EncoderCard, weights: str) -> str:
 
 
 def _digest(path: Path) -> str:
-    files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
+    files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if _is_content(file, path))
     digest = hashlib.sha256()
     for file in files:
         digest.update(file.relative_to(path).as_posix().encode() + b"\0")
         with file.open("rb") as opened:
             digest.update(hashlib.file_digest(opened, "sha256").digest())
     return digest.hexdigest()
+
+
+def _is_content(file: Path, folder: Path) -> bool:
+    # `hf download --local-dir` leaves its notes, with the time, in a hidden folder beside the model.
+    return file.is_file() and not any(part.startswith(".") for part in file.relative_to(folder).parts)

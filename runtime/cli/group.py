@@ -19,7 +19,17 @@ from runtime.service import Service, open_service
 from runtime.settings import CONFIGURATIONS, default_home, load_settings
 
 REFUSED = 1  # exit code; 2 is click's for wrong usage
-AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object for a program to read.")
+_FOR_PROGRAMS = f"{__name__}.as_json"  # key in the context's meta: errors, too, are then a JSON object
+
+
+def _remember(ctx: click.Context, _parameter: click.Parameter, value: bool) -> bool:
+    ctx.meta[_FOR_PROGRAMS] = value
+    return value
+
+
+AS_JSON = click.option(
+    "--json", "as_json", is_flag=True, callback=_remember, help="Print one JSON object for a program to read."
+)
 
 
 class _Teaching(click.Group):
@@ -29,7 +39,7 @@ class _Teaching(click.Group):
         try:
             return super().invoke(ctx)
         except (KnowledgeError, RetrievalError, InferenceError, RuntimeRefused) as error:
-            if "--json" in sys.argv:
+            if ctx.meta.get(_FOR_PROGRAMS):
                 click.echo(printing.as_json({"error": {"reason": error.reason, "message": str(error)}}))
             click.echo(f"Refused: {error}", err=True)
             ctx.exit(REFUSED)
