@@ -140,6 +140,7 @@ TABLE: dict[type[Exception], Row] = {
     retrieval_errors.IndexMismatch: Row(503, "The index does not fit the encoders"),
     retrieval_errors.IndexBroken: Row(503, "The index is broken"),
     retrieval_errors.QueryRefused: Row(422, "Query refused"),
+    retrieval_errors.EmbeddingsFailed: Row(503, "Storage failed"),
     inference_errors.InferenceError: Row(500, "Answering failed"),
     inference_errors.ConsultationRefused: Row(422, "Consultation refused"),
     inference_errors.CalibrationBroken: Row(503, "The calibration is broken"),
@@ -173,6 +174,8 @@ _OF_STATUS: dict[int, tuple[str, str]] = {
     413: ("too_large", "The body is larger than this route takes. Send less at once."),
 }
 _UNEXPECTED = "Something failed that should not. The log of the server names this instance."
+# Where Litestar reads bodies; text that is not UTF-8, or an unknown charset, leaves them as any exception.
+_READERS = {("litestar._multipart", "parse_multipart_form"), ("litestar.serialization.msgspec_hooks", "decode_json")}
 _FIELD_NAME = re.compile(r"[a-z_0-9.\[\]]{1,80}")
 
 
@@ -186,8 +189,10 @@ def on_domain_error(_: Request[Any, Any, Any], error: Exception) -> Response[dic
     row = row_of(error)
     reason = str(getattr(error, "reason", "unknown"))
     more = {name: getattr(error, name, None) for name in ("errors", "outcomes")}
-    status = row.by_reason.get(reason, row.status)
-    return _response(_problem(status, row.title, str(error), reason, **more), getattr(error, "headers", {}))
+    problem = _problem(row.by_reason.get(reason, row.status), row.title, str(error), reason, **more)
+    if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        _log.error("%s: answered %d, %s", problem.instance, problem.status, reason)
+    return _response(problem, getattr(error, "headers", {}))
 
 
 def on_invalid(_: Request[Any, Any, Any], error: ValidationException) -> Response[dict[str, Any]]:
@@ -205,9 +210,9 @@ def on_http_error(_: Request[Any, Any, Any], error: HTTPException) -> Response[d
 
 
 def on_unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[dict[str, Any]]:
-    """Everything else: an unreadable form is the caller's fault, the rest is ours and says nothing about itself."""
+    """Everything else: an unreadable body is the caller's fault, the rest is ours and says nothing about itself."""
     places = traceback.extract_tb(error.__traceback__)
-    if not isinstance(error, OSError) and _raised_in(error.__traceback__, "litestar._multipart"):
+    if not isinstance(error, OSError) and _raised_while_reading(error.__traceback__):
         return on_http_error(request, HTTPException(status_code=400))
     problem = _problem(500, "Internal error", _UNEXPECTED, "internal_error")
     where = f"{places[-1].name}:{places[-1].lineno}" if places else "nowhere"
@@ -225,10 +230,7 @@ HANDLERS: dict[int | type[Exception], Any] = {
 
 
 def _problem(status: int, title: str, detail: str, reason: str, **more: Any) -> Problem:
-    problem = Problem(f"urn:dermacite:problem:{reason}", title, status, detail, uuid.uuid4().urn, reason, **more)
-    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        _log.error("%s: answered %d, %s", problem.instance, status, reason)
-    return problem
+    return Problem(f"urn:dermacite:problem:{reason}", title, status, detail, uuid.uuid4().urn, reason, **more)
 
 
 def _response(problem: Problem, headers: Mapping[str, str] | None = None) -> Response[dict[str, Any]]:
@@ -256,9 +258,9 @@ def _faults(extra: Any) -> Iterator[Fault]:
         yield Fault("a body is needed" if message == "'data'" else message, field=shown)
 
 
-def _raised_in(trace: TracebackType | None, module: str) -> bool:
+def _raised_while_reading(trace: TracebackType | None) -> bool:
     while trace is not None:
-        if trace.tb_frame.f_globals.get("__name__") == module:
+        if (trace.tb_frame.f_globals.get("__name__"), trace.tb_frame.f_code.co_name) in _READERS:
             return True
         trace = trace.tb_next
     return False

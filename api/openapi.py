@@ -45,7 +45,7 @@ def problems(*statuses: int) -> dict[int, ResponseSpec]:
 
 def example(container: Any, value: Any, description: str = "The answer", **others: Any) -> ResponseSpec:
     """A JSON answer with its example; `others` are further ones by name."""
-    examples = [Example(id=name, summary=name, value=one) for name, one in {"example": value, **others}.items()]
+    examples = [Example(summary=name, value=one) for name, one in {"example": value, **others}.items()]
     return ResponseSpec(container, generate_examples=False, description=description, examples=examples)
 
 
@@ -79,7 +79,7 @@ def _problem(status: int) -> ResponseSpec:
         "type": f"urn:dermacite:problem:{reason}", "title": title, "status": status, "detail": detail,
         "instance": "urn:uuid:6f1c1e0e-3f6e-4e53-9d8b-0c1f5a4c7b52", "reason": reason,
     }  # fmt: skip
-    shown = Example(id="example", summary=reason, value=value)
+    shown = Example(summary=reason, value=value)
     return ResponseSpec(Problem, generate_examples=False, description=title, media_type=PROBLEM_JSON, examples=[shown])
 
 

@@ -11,7 +11,7 @@ from knowledge.registry import Registry
 
 # Numbers, also as ranges, ratios and decimals; the unit follows directly or after one space.
 _QUANTITY = re.compile(
-    r"\d+(?:[.,:/–-]\d+)*(?:\s?(?:%|‰|[µμ]g|mcg|mg|g|kg|ml|mm|cm|nm|mJ|J|IU|units?)\b)?", re.IGNORECASE
+    r"\d+(?:[.,:/–-]\d+)*(?:\s?(?:[%‰]|(?:[µμ]g|mcg|mg|g|kg|ml|mm|cm|nm|mJ|J|IU|units?)\b))?", re.IGNORECASE
 )
 
 
@@ -44,7 +44,8 @@ class CitationVerifier:
             stored = self._stored_text(evidence, texts)
         except (NotFound, BlobCorrupt) as error:
             return replace(citation, verdict=Verdict.UNSUPPORTED, problem=str(error))
-        if not citation.quote or stored[citation.start : citation.end] != citation.quote:
+        # A negative start would count from the end of the text.
+        if citation.start < 0 or not citation.quote or stored[citation.start : citation.end] != citation.quote:
             return replace(citation, verdict=Verdict.UNSUPPORTED, problem="the quote is not in the stored text")
         verdict, problem = judge(statement.text, citation.quote)
         return replace(citation, page=self._page(evidence, citation.start), verdict=verdict, problem=problem)

@@ -116,10 +116,12 @@ def _leave_one_out(
 
 
 def _may_see(table: GuardTable, query: int) -> NDArray[np.bool_]:
-    kin = table.near(f"{int(table.hashes[query]):016x}") | (table.originals == table.originals[query])
+    twins = table.near(f"{int(table.hashes[query]):016x}") | (table.originals == table.originals[query])
+    kin = twins.copy()
     for names in (table.lesions, table.subjects):
-        if names[query]:
-            kin |= names == names[query]
+        # As in the leak guard: a twin tells which lesion and subject the query is.
+        known = names[twins & (names != "")]
+        kin |= np.isin(names, known)
     visible: NDArray[np.bool_] = table.present & ~table.held_out & ~kin
     return visible
 

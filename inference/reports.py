@@ -28,7 +28,7 @@ def extractive_report(
     report: list[Statement] = []
     for candidate, cases, passages in zip(candidates, CASE_QUOTES, PASSAGE_QUOTES, strict=False):
         of_label = [item for item in ledger if item.kind is EvidenceKind.CASE and item.label == candidate.label]
-        report += [_first_words(item, candidate.label) for item in of_label if item.text][:cases]
+        report += [_first_words(item, candidate.label) for item in of_label if item.text.strip()][:cases]
         report += _best_sentences(candidate.label, ledger, wanted)[:passages]
     # One sentence may name two candidates; it is said once, for the likelier.
     return tuple({statement.text: statement for statement in reversed(report)}[text] for text in _unique(report))

@@ -37,6 +37,13 @@ def top_rows(scores: Scores, k: int) -> Rows:
     return eligible[order[:k]].astype(np.int64)
 
 
+def _cosines(matrix: Vectors, query: Vector) -> Scores:
+    # Not `matrix @ query`: BLAS gives equal rows sums that differ in the last bit with their place in the matrix, and ties
+    # would then be decided by row numbers. This takes as long, and every row is summed in the same order.
+    scores: Scores = np.einsum("ij,j->i", matrix, query)
+    return scores
+
+
 class ExactVectors:
     """VectorIndex over a matrix [n, dimension] of unit rows. Recall is 1 by construction."""
 
@@ -49,7 +56,7 @@ class ExactVectors:
 
     def search(self, query: Vector, k: int, allowed: Mask | None = None) -> tuple[Rows, Scores]:
         """See VectorIndex."""
-        scores = self._matrix @ query
+        scores = _cosines(self._matrix, query)
         if allowed is not None:
             scores = np.where(allowed, scores, np.float32(-np.inf))
         rows = top_rows(scores, k)
@@ -57,8 +64,7 @@ class ExactVectors:
 
     def score(self, query: Vector, rows: Rows) -> Scores:
         """See VectorIndex."""
-        scores: Scores = self._matrix[rows] @ query
-        return scores
+        return _cosines(self._matrix[rows], query)
 
     def take(self, rows: Rows) -> Vectors:
         """See LayeredVectors."""
@@ -87,7 +93,7 @@ class ChromaVectors:
     def search(self, query: Vector, k: int, allowed: Mask | None = None) -> tuple[Rows, Scores]:
         """See VectorIndex. Small collections and selective masks are answered exactly."""
         masked = 0 if allowed is None else int(len(allowed) - np.count_nonzero(allowed))
-        if len(self) < self._exact_below or masked > MASKED_OVERFETCH or k <= 0:
+        if len(self) < max(1, self._exact_below) or masked > MASKED_OVERFETCH or k <= 0:
             return self._exact.search(query, k, allowed)
         proposed = self._propose(query, min(k + masked, len(self)))
         if allowed is not None:

@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import open_clip
@@ -32,7 +33,7 @@ class OpenClipEncoder:
         self._model.eval()
         self._tokenizer = open_clip.get_tokenizer(name)
         # Its own tokenizer: truncation and padding are state of it, and a thread that counts would disturb one that encodes.
-        self._counter = copy.deepcopy(getattr(self._tokenizer, "tokenizer", None))
+        self._counter: Any = copy.deepcopy(getattr(self._tokenizer, "tokenizer", None))
         self._check_preprocessing()
         self._check_texts()
 
@@ -80,7 +81,9 @@ class OpenClipEncoder:
         # Also finds a wrong dimension before anything is indexed. Without its vocabulary a tokenizer still loads.
         one, other = self.encode_documents(["psoriasis", "melanoma"])
         if np.array_equal(one, other):
-            raise EncoderBroken(f"encoder {self.card.name} cannot tell two words apart; its tokenizer files are missing")
+            raise EncoderBroken(
+                f"encoder {self.card.name} cannot tell two words apart; its tokenizer files are missing"
+            )
 
     def _check_preprocessing(self) -> None:
         # A wrong mean or crop changes every vector and raises nothing.

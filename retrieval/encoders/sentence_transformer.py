@@ -3,6 +3,7 @@
 import copy
 import logging
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from sentence_transformers import SentenceTransformer
@@ -67,8 +68,10 @@ class SentenceTransformerEncoder:
 
     def _check_weights(self) -> None:
         # What a checkpoint lacks is filled with random numbers, with a line in the log only. The pooler is not used.
-        folder = self._model[0].auto_model.name_or_path
-        _, info = AutoModel.from_pretrained(folder, output_loading_info=True, local_files_only=True)
+        transformer: Any = self._model[0]
+        _, info = AutoModel.from_pretrained(
+            transformer.auto_model.name_or_path, output_loading_info=True, local_files_only=True
+        )
         if any(not key.startswith("pooler.") for key in info["missing_keys"]):
             raise EncoderBroken(f"encoder {self.card.name}: the checkpoint lacks {len(info['missing_keys'])} tensors")
 
@@ -76,4 +79,6 @@ class SentenceTransformerEncoder:
         # Without its vocabulary file a tokenizer still loads, and reads every word as the unknown one.
         one, other = self._encode(["psoriasis", "melanoma"])
         if float(one @ other) > SAME:
-            raise EncoderBroken(f"encoder {self.card.name} cannot tell two words apart; its tokenizer files are missing")
+            raise EncoderBroken(
+                f"encoder {self.card.name} cannot tell two words apart; its tokenizer files are missing"
+            )

@@ -98,6 +98,12 @@ def draw() -> Draw:
 
 
 @pytest.fixture(scope="session")
+def make_guideline() -> Callable[[str, str], bytes]:
+    """Makes a PDF of one page from a heading and a paragraph."""
+    return lambda heading, text: guideline(((heading, text),))
+
+
+@pytest.fixture(scope="session")
 def sample_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """The sample, ingested, with the embedded encoders."""
     folder = tmp_path_factory.mktemp("sample")

@@ -1,0 +1,112 @@
+"""A real server in a process of its own, as the command line starts it."""
+
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import pytest
+
+from runtime.service import Service
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass
+class Server:
+    """The process, and the lines it has written."""
+
+    process: subprocess.Popen[str]
+    lines: list[str] = field(default_factory=list)
+    url: str = ""
+
+    def follow(self) -> None:
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            self.lines.append(line)
+
+    def wait_for_url(self) -> None:
+        deadline = time.monotonic() + 60
+        while not self.url and time.monotonic() < deadline and self.process.poll() is None:
+            found = re.search(r"running on (http://127\.0\.0\.1:\d+)", "".join(self.lines))
+            self.url = found[1] if found else ""
+            time.sleep(0.02)
+        assert self.url, "".join(self.lines)
+
+    def wait_until_ready(self) -> None:
+        deadline = time.monotonic() + 60
+        while httpx.get(f"{self.url}/health/ready", timeout=60).status_code != 200:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+
+def started(*arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "api.server", *arguments],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.fixture
+def server(own_service: Service) -> Iterator[Server]:
+    with started("--home", str(own_service.home.root), "--configuration", "embedded", "--port", "0") as process:
+        server = Server(process)
+        reader = threading.Thread(target=server.follow)
+        reader.start()
+        try:
+            server.wait_for_url()
+            yield server
+        finally:
+            process.kill()
+            reader.join()
+
+
+def test_a_server_answers_and_ends_when_told(server: Server, draw: object) -> None:
+    picture = draw("nevus", 9)  # type: ignore[operator]
+    with httpx.Client(base_url=server.url, timeout=60) as client:
+        assert client.get("/health/live").status_code == 200
+        server.wait_until_ready()
+        files = {"images": ("Ms Example.png", picture)}
+        answer = client.post("/v1/diagnoses?who=Ms+Example", files=files, data={"request": '{"note": "Ms Example"}'})
+        assert answer.json()["candidates"][0]["label"] == "nevus"
+        assert client.get("/v1/documents", headers={"Host": "evil.example"}).status_code == 421
+        assert "server" not in answer.headers
+    server.process.send_signal(signal.SIGTERM)
+    assert server.process.wait(20) == 0
+    assert "Example" not in "".join(server.lines)
+
+
+def test_a_running_request_is_finished(server: Server) -> None:
+    server.wait_until_ready()
+    url = httpx.URL(server.url)
+    body = b'{"text": "silvery scale"}'
+    head = f"POST /v1/search HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nContent-Length: {len(body)}\r\n\r\n"
+    with socket.create_connection((str(url.host), url.port or 80), timeout=60) as connection:
+        connection.sendall(head.encode() + body[:5])
+        time.sleep(0.3)  # the request has begun
+        server.process.send_signal(signal.SIGTERM)
+        time.sleep(0.3)  # the server has been told to end
+        connection.sendall(body[5:])
+        answer = b"".join(iter(lambda: connection.recv(65_536), b""))
+    assert answer.startswith(b"HTTP/1.1 200")
+    assert server.process.wait(20) == 0
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.5", "example.org"])
+def test_other_machines_are_not_served(tmp_path: Path, host: str) -> None:
+    with started("--home", str(tmp_path), "--host", host) as process:
+        printed, told = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "no keys yet" in told
+    assert "Traceback" not in told
+    assert printed == ""

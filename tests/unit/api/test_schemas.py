@@ -1,0 +1,107 @@
+"""What callers may send, and the examples that the documentation shows them."""
+
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from api import examples
+from api.schemas import (
+    DiagnosisRequest,
+    DocumentDetail,
+    DocumentList,
+    Ingested,
+    JsonText,
+    PageText,
+    PictureSearchRequest,
+    SearchRequest,
+    SourceRequest,
+)
+from inference.lookup import SearchResult
+from inference.types import Abstention, Diagnosis, DiagnosisOptions
+from knowledge.types import ReferenceCase, Source
+from runtime.curation import Receipt
+
+
+def test_nothing_said_is_a_consultation_as_configured() -> None:
+    request = DiagnosisRequest.model_validate({})
+    assert request.diagnosis_options() == DiagnosisOptions()
+    assert request.consultation([]).note == ""
+
+
+def test_a_form_carries_json_text() -> None:
+    request = DiagnosisRequest.model_validate('{"note": "itchy", "age": 0, "options": {"k": 0, "alpha": 1}}')
+    consultation = request.consultation([])
+    assert (consultation.note, consultation.age) == ("itchy", 0)
+    assert request.diagnosis_options() == DiagnosisOptions(k=0, alpha=1.0)
+
+
+@pytest.mark.parametrize(
+    ("model", "value", "fields"),
+    [
+        (DiagnosisRequest, {"age": 131}, {"age"}),
+        (DiagnosisRequest, {"age": -1, "sex": "F"}, {"age", "sex"}),
+        (DiagnosisRequest, {"age": "41"}, {"age"}),
+        (DiagnosisRequest, {"note": "x" * 4_001}, {"note"}),
+        (
+            DiagnosisRequest,
+            {"options": {"k": 21, "alpha": 1.5, "cases": "no"}},
+            {"options.k", "options.alpha", "options.cases"},
+        ),
+        (DiagnosisRequest, {"options": {"leakguard": False}}, {"options.leakguard"}),
+        (DiagnosisRequest, {"patient": "x"}, {"patient"}),
+        (SearchRequest, {"text": " \n"}, {"text"}),
+        (SearchRequest, {"text": "x", "k": 0}, {"k"}),
+        (SearchRequest, {"text": "x", "k": True}, {"k"}),
+        (PictureSearchRequest, {"k": 51}, {"k"}),
+        (SourceRequest, {}, {"title"}),
+        (SourceRequest, {"title": "x", "url": "javascript:alert(1)"}, {"url"}),
+        (SourceRequest, {"title": "x", "effective": "2024-02-30", "review": "soon"}, {"effective", "review"}),
+    ],
+)
+def test_every_wrong_field_is_found(model: type[JsonText], value: dict[str, Any], fields: set[str]) -> None:
+    with pytest.raises(ValidationError) as caught:
+        model.model_validate(value)
+    assert {".".join(map(str, error["loc"])) for error in caught.value.errors()} == fields
+
+
+@given(st.text())
+def test_any_text_is_a_request_or_a_validation_error(text: str) -> None:
+    try:
+        assert isinstance(DiagnosisRequest.model_validate(text), DiagnosisRequest)
+    except ValidationError as error:
+        assert error.error_count() >= 1  # noqa: PT017 - either outcome is right
+
+
+def test_a_source_is_kept_as_it_was_sent() -> None:
+    assert SourceRequest.model_validate(examples.SOURCE).source() == Source(**examples.SOURCE)
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        (Diagnosis, examples.DIAGNOSIS),
+        (Abstention, examples.ABSTENTION),
+        (SearchResult, examples.SEARCH_RESULT),
+        (Ingested, {"outcomes": [examples.OUTCOME, examples.REFUSED_OUTCOME]}),
+        (DocumentList, {"documents": [examples.DOCUMENT]}),
+        (DocumentDetail, examples.DOCUMENT_DETAIL),
+        (PageText, examples.PAGE),
+        (Receipt, examples.RECEIPT),
+        (ReferenceCase, examples.CASE),
+    ],
+)
+def test_documented_answers_are_answers(kind: type[Any], value: dict[str, Any]) -> None:
+    answer = msgspec.convert(value, kind)
+    assert set(value) <= set(msgspec.to_builtins(answer))
+
+
+@pytest.mark.parametrize(
+    ("model", "value"),
+    [(DiagnosisRequest, examples.CONSULTATION), (SearchRequest, examples.SEARCH), (SourceRequest, examples.SOURCE)],
+)
+def test_documented_requests_are_requests(model: type[JsonText], value: dict[str, Any]) -> None:
+    model.model_validate(value)

@@ -1,0 +1,366 @@
+"""The registry as the one source of truth: what is visible, since when, and what went."""
+
+import dataclasses
+import hashlib
+import multiprocessing
+import multiprocessing.connection
+import resource
+import signal
+import sqlite3
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine
+
+import knowledge.migrations
+from knowledge.errors import NotFound, StorageFailed
+from knowledge.registry import Registry, document_id_of
+from knowledge.registry.database import SCHEMA_HEAD
+from knowledge.registry.store import IDS_PER_QUERY
+from knowledge.registry.tables import METADATA
+from knowledge.types import Cut, ExtractedText, Outcome, Page, PageState, ReferenceCase, Source, VersionState
+
+SOURCE = Source("Psoriasis", publisher="A society", licence="CC-BY-4.0", effective="2024-01-31")
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> Iterator[Registry]:
+    opened = Registry.in_folder(tmp_path)
+    yield opened
+    opened.close()
+
+
+def sha(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def cuts(name: str, count: int) -> list[tuple[str, Cut]]:
+    return [
+        (f"p-{name}-{at:04}", Cut(at * 10, at * 10 + 9, f"{name} {at}", 1, 1, ("A", "B"), 3)) for at in range(count)
+    ]
+
+
+def add(registry: Registry, name: str = "one", passages: int = 2, source: Source = SOURCE) -> str:
+    """Add a document of `passages` passages; its id."""
+    pages = (Page(1, 0, 10, PageState.TEXT), Page(2, 10, 10, PageState.FAILED, "timed_out"))
+    extracted = ExtractedText("0123456789", pages, warnings=("1 of 2 pages is missing",))
+    added = registry.add_document(
+        source, version_id=sha(name), size=7, text_sha256=sha(f"text of {name}"), extracted=extracted,
+        passages=cuts(name, passages),
+    )  # fmt: skip
+    assert added
+    return document_id_of(sha(name))
+
+
+def case(number: int, caption: str = "red plaque", dataset: str = "set") -> ReferenceCase:
+    """Number names the picture; another caption is another case of the same picture."""
+    identity = sha(f"{dataset} {number} {caption}")[:24]
+    return ReferenceCase(
+        f"c-{identity}", dataset, "psoriasis", caption, sha(f"stored {number}"), sha(f"sent {number}"), "0" * 16,
+        subject=f"s{number}", split="test",
+    )  # fmt: skip
+
+
+# --- documents ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_new_registry_is_empty_at_generation_zero(registry: Registry) -> None:
+    assert registry.corpus_generation() == 0
+    assert registry.counts() == {"documents": 0, "passages": 0, "cases": 0}
+    assert registry.documents() == ()
+    assert registry.blobs_in_use() == frozenset()
+    assert registry.integrity_problems() == []
+
+
+def test_a_document_is_shown_with_its_version_pages_and_passages(registry: Registry) -> None:
+    document_id = add(registry)
+    document = registry.document(document_id)
+    assert (document.id, document.source) == (document_id, SOURCE)
+    version = document.version
+    assert (version.id, version.state, version.bytes) == (sha("one"), VersionState.LIVE, 7)
+    assert (version.page_count, version.passage_count) == (2, 2)
+    assert version.warnings == ("1 of 2 pages is missing",)
+    assert registry.pages(version.id)[1] == Page(2, 10, 10, PageState.FAILED, "timed_out")
+    passage = registry.passages(["p-one-0001"])["p-one-0001"]
+    assert (passage.text, passage.section, passage.source) == ("one 1", ("A", "B"), SOURCE)
+    assert (passage.document_id, passage.version_id) == (document_id, sha("one"))
+    assert registry.texts_of_version(version.id) == ["one 0", "one 1"]
+    assert registry.blobs_in_use() == {sha("one"), sha("text of one")}
+
+
+def test_a_document_is_found_by_the_id_of_its_exact_version_too(registry: Registry) -> None:
+    document_id = add(registry)
+    assert registry.document(sha("one")).id == document_id
+
+
+def test_documents_are_listed_by_title(registry: Registry) -> None:
+    for name, title in (("one", "Zoster"), ("two", "Acne"), ("three", "Lupus")):
+        add(registry, name, source=Source(title))
+    assert [one.source.title for one in registry.documents()] == ["Acne", "Lupus", "Zoster"]
+
+
+def test_the_same_bytes_again_change_nothing(registry: Registry) -> None:
+    add(registry)
+    again = registry.add_document(
+        Source("Another title"), version_id=sha("one"), size=7, text_sha256=sha("x"),
+        extracted=ExtractedText("", ()), passages=cuts("other", 3),
+    )  # fmt: skip
+    assert again is False
+    assert registry.corpus_generation() == 1
+    assert registry.counts() == {"documents": 1, "passages": 2, "cases": 0}
+    assert registry.document(sha("one")).source == SOURCE
+
+
+def test_a_deleted_document_is_gone_in_every_respect_and_its_passages_are_buried(registry: Registry) -> None:
+    document_id = add(registry)
+    add(registry, "two")
+    assert registry.delete_document(document_id) == ("p-one-0000", "p-one-0001")
+    assert not registry.has_version(sha("one"))
+    assert registry.passages(["p-one-0000"]) == {}
+    assert registry.pages(sha("one")) == ()
+    assert registry.texts_of_version(sha("one")) == []
+    assert registry.counts() == {"documents": 1, "passages": 2, "cases": 0}
+    assert registry.tombstones(2) == {"p-one-0000", "p-one-0001"}
+    assert registry.blobs_in_use() == {sha("two"), sha("text of two")}
+    assert registry.integrity_problems() == []
+
+
+def test_what_is_not_there_is_named_with_the_command_that_lists_what_is(registry: Registry) -> None:
+    for ask in (registry.document, registry.delete_document):
+        with pytest.raises(NotFound, match="dermacite documents list"):
+            ask("d-nowhere")
+    with pytest.raises(NotFound, match="no such reference case"):
+        registry.case("c-nowhere")
+    assert registry.corpus_generation() == 0
+
+
+# --- generations and tombstones ----------------------------------------------------------------------------------------
+
+
+def test_every_visible_change_raises_the_generation_by_one(registry: Registry) -> None:
+    seen = [registry.corpus_generation()]
+    document_id = add(registry, passages=5)
+    seen.append(registry.corpus_generation())
+    registry.put_cases([case(number) for number in range(40)])
+    seen.append(registry.corpus_generation())
+    registry.delete_document(document_id)
+    seen.append(registry.corpus_generation())
+    assert seen == [0, 1, 2, 3]
+
+
+def test_what_changes_nothing_does_not_raise_it(registry: Registry) -> None:
+    add(registry)
+    registry.put_cases([case(1)])
+    registry.put_cases([case(1)])
+    registry.put_cases([])
+    with pytest.raises(NotFound):
+        registry.delete_document("d-nowhere")
+    assert registry.corpus_generation() == 2
+
+
+def test_since_gives_exactly_what_came_after(registry: Registry) -> None:
+    add(registry, "one")
+    add(registry, "two")
+    registry.put_cases([case(1)])
+    assert [item for item, _ in registry.passage_texts(1)] == ["p-two-0000", "p-two-0001"]
+    assert registry.passage_texts(2) == []
+    assert [item for item, *_ in registry.case_captions(2)] == [case(1).id]
+    assert registry.case_captions(3) == []
+    assert [registry.changes_since(since) for since in range(4)] == [5, 3, 1, 0]
+
+
+def test_what_was_deleted_and_came_back_is_alive_and_buried_for_older_indexes_only(registry: Registry) -> None:
+    document_id = add(registry)  # generation 1
+    registry.delete_document(document_id)  # 2
+    add(registry)  # 3
+    assert set(registry.passages(["p-one-0000"])) == {"p-one-0000"}
+    assert registry.tombstones(1) == {"p-one-0000", "p-one-0001"}
+    assert registry.tombstones(2) == frozenset()
+    assert [item for item, _ in registry.passage_texts(1)] == ["p-one-0000", "p-one-0001"]
+    registry.delete_document(document_id)  # 4: the tombstone moves on
+    assert registry.tombstones(3) == {"p-one-0000", "p-one-0001"}
+
+
+# --- cases -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_case_comes_back_as_it_was_put(registry: Registry) -> None:
+    assert registry.put_cases([case(1)]) == {case(1).id: Outcome.ADDED}
+    assert registry.case(case(1).id) == case(1)
+    (guard,) = registry.case_guards()
+    assert dataclasses.asdict(guard).items() <= dataclasses.asdict(case(1)).items()
+
+
+def test_another_caption_for_a_picture_takes_the_place_of_the_old_case(registry: Registry) -> None:
+    old, new = case(1), case(1, "blue plaque")
+    registry.put_cases([old, case(2)])
+    assert registry.put_cases([new, case(2)]) == {new.id: Outcome.REPLACED, case(2).id: Outcome.UNCHANGED}
+    assert set(registry.cases([old.id, new.id, case(2).id])) == {new.id, case(2).id}
+    assert registry.tombstones(1) == {old.id}
+    assert registry.corpus_generation() == 2
+
+
+def test_the_same_picture_in_another_dataset_is_another_case(registry: Registry) -> None:
+    registry.put_cases([case(1, dataset="a"), case(1, dataset="b")])
+    assert registry.counts()["cases"] == 2
+    assert registry.tombstones(0) == frozenset()
+
+
+def test_a_case_given_twice_at_once_is_one_case_that_was_added(registry: Registry) -> None:
+    assert registry.put_cases([case(1), case(1)]) == {case(1).id: Outcome.ADDED}
+    assert registry.counts()["cases"] == 1
+
+
+def test_reads_by_many_ids_give_all_that_live(registry: Registry) -> None:
+    many = 2 * IDS_PER_QUERY + 1
+    add(registry, passages=many)
+    registry.put_cases([case(number) for number in range(many)])
+    passage_ids = [item for item, _ in registry.passage_texts()]
+    case_ids = [item for item, *_ in registry.case_captions()]
+    assert len(passage_ids) == len(case_ids) == many
+    assert set(registry.passages([*passage_ids, "p-nowhere"])) == set(passage_ids)
+    assert set(registry.cases([*case_ids, "c-nowhere"])) == set(case_ids)
+    assert len(registry.delete_document(sha("one"))) == many
+    assert len(registry.tombstones(2)) == many
+
+
+# --- schema ------------------------------------------------------------------------------------------------------------
+
+
+def test_the_head_in_the_code_is_the_newest_migration() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(knowledge.migrations.__file__).parent))
+    assert ScriptDirectory.from_config(config).get_heads() == [SCHEMA_HEAD]
+
+
+def test_the_migrations_make_exactly_the_tables_of_the_code(registry: Registry, tmp_path: Path) -> None:
+    assert registry.corpus_generation() == 0
+    engine = create_engine(f"sqlite:///{tmp_path / 'registry.sqlite3'}")
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, METADATA) == []
+    engine.dispose()
+
+
+def _open_at_once(folder: Path, start: "multiprocessing.synchronize.Barrier", answers: "multiprocessing.Queue[object]") -> None:  # type: ignore[name-defined]  # fmt: skip # noqa: E501
+    start.wait()
+    try:
+        registry = Registry.in_folder(folder)
+        answers.put(registry.corpus_generation())
+        registry.close()
+    except Exception as error:
+        answers.put(repr(error))
+
+
+def test_eight_processes_may_make_one_registry_at_once(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("fork")
+    start, answers = context.Barrier(8), context.Queue()
+    children = [context.Process(target=_open_at_once, args=(tmp_path / "home", start, answers)) for _ in range(8)]
+    for child in children:
+        child.start()
+    found = [answers.get(timeout=60) for _ in children]
+    for child in children:
+        child.join()
+    assert found == [0] * 8
+
+
+def test_eight_threads_may_make_one_registry_at_once(tmp_path: Path) -> None:
+    def opened(_: int) -> int:
+        registry = Registry.in_folder(tmp_path / "home")
+        try:
+            return registry.corpus_generation()
+        finally:
+            registry.close()
+
+    with ThreadPoolExecutor(8) as threads:
+        assert list(threads.map(opened, range(8))) == [0] * 8
+
+
+def test_writers_queue_and_none_is_lost(tmp_path: Path, registry: Registry) -> None:
+    def put(number: int) -> None:
+        other = Registry.in_folder(tmp_path)
+        try:
+            other.put_cases([case(number)])
+        finally:
+            other.close()
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(put, range(24)))
+    assert registry.counts()["cases"] == registry.corpus_generation() == 24
+
+
+# --- what the disk refuses ---------------------------------------------------------------------------------------------
+
+
+def test_a_folder_that_cannot_be_made_fails_as_storage(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(StorageFailed):
+        Registry.in_folder(tmp_path / "file" / "home")
+
+
+def test_a_file_that_is_no_database_fails_as_storage(tmp_path: Path) -> None:
+    (tmp_path / "registry.sqlite3").write_bytes(b"this is not a database, whatever its name says" * 100)
+    with pytest.raises(StorageFailed, match="dermacite doctor"):
+        Registry.in_folder(tmp_path)
+
+
+def test_a_read_only_registry_is_read_but_refuses_writes_and_loses_nothing(tmp_path: Path) -> None:
+    registry = Registry.in_folder(tmp_path)
+    add(registry)
+    registry.close()
+    read_only = Registry(f"sqlite:///file:{tmp_path / 'registry.sqlite3'}?mode=ro&uri=true")
+    assert read_only.counts()["documents"] == 1
+    with pytest.raises(StorageFailed, match="Check disk space and permissions"):
+        add(read_only, "two")
+    assert read_only.counts()["documents"] == 1
+    read_only.close()
+
+
+def _fill_the_disk(folder: Path, answer: "multiprocessing.connection.Connection") -> None:
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    registry = Registry.in_folder(folder)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000))
+    try:
+        for number in range(10):
+            add(registry, f"n{number}", passages=400)
+            answer.send(number)
+    except StorageFailed as error:
+        answer.send(str(error))
+
+
+def test_a_full_disk_is_said_and_every_acknowledged_document_is_kept_whole(tmp_path: Path) -> None:
+    ours, theirs = multiprocessing.Pipe()
+    child = multiprocessing.get_context("fork").Process(target=_fill_the_disk, args=(tmp_path, theirs))
+    child.start()
+    answers = [ours.recv()]
+    while not isinstance(answers[-1], str):
+        assert len(answers) < 10, "the disk never was full"
+        answers.append(ours.recv())
+    child.join()
+    acknowledged = len(answers) - 1
+    assert "Check disk space" in answers[-1]
+    registry = Registry.in_folder(tmp_path)
+    assert registry.integrity_problems() == []
+    assert registry.counts() == {"documents": acknowledged, "passages": 400 * acknowledged, "cases": 0}
+    assert registry.corpus_generation() == acknowledged
+    add(registry, "after", passages=400)
+    registry.close()
+
+
+def test_damage_in_the_database_is_found(tmp_path: Path) -> None:
+    registry = Registry.in_folder(tmp_path)
+    add(registry)
+    registry.close()
+    with sqlite3.connect(tmp_path / "registry.sqlite3") as connection:
+        connection.execute("PRAGMA foreign_keys=OFF")
+        connection.execute("DELETE FROM versions")
+    connection.close()
+    damaged = Registry.in_folder(tmp_path)
+    assert "dangling reference in passages" in damaged.integrity_problems()
+    damaged.close()

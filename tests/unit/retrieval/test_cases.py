@@ -1,0 +1,5 @@
+from tests.fakes import X
+
+
+def test_x() -> None:
+    assert X == 1
