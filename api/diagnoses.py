@@ -1,6 +1,7 @@
 """Pictures and words in, a diagnosis with its evidence out, or the reason why there is none."""
 
 from collections.abc import Sequence
+from functools import partial
 
 from litestar import post
 from litestar.datastructures import UploadFile
@@ -24,7 +25,7 @@ async def admitted(backend: Backend, files: Sequence[UploadFile]) -> list[Pictur
     for number, file in enumerate(files, start=1):
         data = await file.read()
         try:
-            pictures.append(await backend.answer(lambda data=data: backend.service.admit(data)))  # type: ignore[misc]
+            pictures.append(await backend.answer(partial(backend.service.admit, data)))
         except PictureRefused as error:
             faults.append(Fault(str(error), picture=number, reason=error.reason))
     if faults:

@@ -20,6 +20,7 @@ from runtime.curation import Curator, Receipt, Upload
 from runtime.service import Service
 
 MAX_FILES = 20
+PATIENCE_S = 30.0  # for another writer; a caller on the line should be told rather than kept
 MAX_NAME = 200  # characters of a file's name that are given back
 
 DocumentId = Annotated[
@@ -58,12 +59,16 @@ async def add_documents(data: MultipartBody[DocumentsForm], backend: NamedDepend
     uploads = [
         Upload(shown_name(file, number), file.file.read, source) for number, file in enumerate(data.files, start=1)
     ]
-    outcomes = await backend.write(lambda: Curator(backend.service).ingest_documents(uploads))
+    outcomes = await backend.write(lambda: _curator(backend).ingest_documents(uploads))
     if all(one.state is Outcome.REFUSED for one in outcomes):
         raise DocumentsRefused(outcomes)
     told = tuple(_with_source_told(one) for one in outcomes) if source else tuple(outcomes)
     changed = any(one.state in {Outcome.ADDED, Outcome.REPLACED} for one in outcomes)
     return Response(Ingested(told), status_code=201 if changed else 200)
+
+
+def _curator(backend: Backend) -> Curator:
+    return Curator(backend.service, patience_s=PATIENCE_S)
 
 
 def _with_source_told(outcome: FileOutcome) -> FileOutcome:
@@ -101,4 +106,4 @@ def _detail(service: Service, document_id: str) -> DocumentDetail:
 )  # fmt: skip
 async def delete_document(document_id: DocumentId, backend: NamedDependency[Backend]) -> Receipt:
     """Invisible at once, then gone from registry, vectors, index and files; the receipt says where it was looked for."""
-    return await backend.write(lambda: Curator(backend.service).delete_document(document_id))
+    return await backend.write(lambda: _curator(backend).delete_document(document_id))

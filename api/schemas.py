@@ -9,8 +9,7 @@ from datetime import date
 from typing import Annotated, Any, Literal
 
 from litestar.datastructures import UploadFile
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
-from pydantic_core import from_json
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
 from inference.pipeline import MAX_NOTE
 from inference.types import Consultation, DiagnosisOptions
@@ -26,6 +25,8 @@ def _iso_date(text: str) -> str:
         raise ValueError("must be a calendar date like 2024-01-31") from None
     return text
 
+
+_ANY_JSON: TypeAdapter[Any] = TypeAdapter(Any)  # unlike `json`, refuses what is nested too deep instead of overflowing
 
 Id = Annotated[str, Field(min_length=1, max_length=200)]
 IsoDate = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$"), AfterValidator(_iso_date)]
@@ -43,7 +44,7 @@ class JsonText(BaseModel):
         if not isinstance(value, str):
             return value
         try:
-            return from_json(value)
+            return _ANY_JSON.validate_json(value)
         except ValueError:
             raise ValueError("must be JSON text") from None
 

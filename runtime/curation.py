@@ -14,6 +14,7 @@ from knowledge.types import DocumentVersion, FileOutcome, Outcome, Source
 from retrieval.embedder import Embedder
 from retrieval.embeddings import text_key
 from runtime.errors import BuildFailed
+from runtime.home import PATIENCE_S
 from runtime.service import Service
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -39,18 +40,23 @@ class Receipt:
 
 
 class Curator:
-    """The writing side of a service. `waiting` is told when another writer is at work."""
+    """The writing side of a service.
 
-    def __init__(self, service: Service, waiting: Callable[[], None] | None = None) -> None:
+    `waiting` is told when another writer is at work; WriterBusy is raised after `patience_s` seconds of waiting.
+    """
+
+    def __init__(
+        self, service: Service, waiting: Callable[[], None] | None = None, *, patience_s: float = PATIENCE_S
+    ) -> None:
         self._service = service
-        self._waiting = waiting
+        self._writing = partial(service.home.writing, waiting, patience_s=patience_s)
 
     def ingest_documents(
         self, uploads: Iterable[Upload], done: Callable[[FileOutcome], None] | None = None
     ) -> list[FileOutcome]:
         """Take PDFs in; each is visible when its outcome is reported to `done`."""
         outcomes = []
-        with self._service.home.writing(self._waiting):
+        with self._writing():
             for upload in uploads:
                 outcomes.append(self._take_in(upload))
                 if done is not None:
@@ -60,7 +66,7 @@ class Curator:
 
     def ingest_cases(self, path: Path, dataset: str | None, progress: Progress | None = None) -> list[FileOutcome]:
         """Take a collection of cases in; all of it becomes visible at once. Raises CasesRefused."""
-        with self._service.home.writing(self._waiting):
+        with self._writing():
             outcomes = self._service.ingest.cases(path, dataset, progress)
             self._merge_if_due()
         return outcomes
@@ -68,7 +74,7 @@ class Curator:
     def delete_document(self, document_id: str) -> Receipt:
         """Invisible first, then its vectors, words and files; then the proof. Raises NotFound."""
         service = self._service
-        with service.home.writing(self._waiting):
+        with self._writing():
             version = service.registry.document(document_id).version
             texts = service.registry.texts_of_version(version.id)
             passages = service.registry.delete_document(document_id)
@@ -81,7 +87,7 @@ class Curator:
         """Encode what the configured encoders have not seen, remove leftovers, build a generation and switch to it."""
         service = self._service
         report = progress or (lambda _step, _done, _of: None)
-        with service.home.writing(self._waiting):
+        with self._writing():
             embedder = Embedder(service.encoders, service.embeddings)
             cases = service.registry.case_captions()
             loaders = ((picture, partial(service.stored_pixels, picture)) for _, picture, _ in cases)

@@ -11,6 +11,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -85,7 +86,9 @@ def _refuse_foreign_content(service: Service) -> None:
     datasets = service.registry.datasets()
     publishers = {document.source.publisher for document in service.registry.documents()}
     if not datasets <= {"sample"} or not publishers <= {"Dermacite project"}:
-        raise RuntimeRefused("this home holds other evidence than the sample. Name an empty one: make demo HOME_DIR=/some/folder")
+        raise RuntimeRefused(
+            "this home holds other evidence than the sample. Name an empty one: make demo HOME_DIR=/some/folder"
+        )
 
 
 def _ingest(service: Service) -> None:
@@ -127,13 +130,19 @@ def _ask_server(home: Path, picture: Path, case: dict[str, Any]) -> Served:
 
 @contextmanager
 def _server(home: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
+    """A server process of its own; what it logged is shown only when it did not become ready."""
     command = [sys.executable, "-m", "runtime", "--home", str(home), "serve", "--port", str(port)]
-    process = subprocess.Popen(command)
-    try:
-        yield process
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
+    with tempfile.TemporaryFile() as log:
+        process = subprocess.Popen(command, stderr=log)
+        try:
+            yield process
+        except RuntimeRefused:
+            log.seek(0)
+            sys.stderr.buffer.write(log.read())
+            raise
+        finally:
+            process.terminate()
+            process.wait(timeout=30)
 
 
 def _wait_until_ready(client: httpx.Client, process: subprocess.Popen[bytes]) -> None:

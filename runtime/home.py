@@ -9,7 +9,7 @@ from filelock import FileLock, Timeout
 
 from runtime.errors import RuntimeRefused, WriterBusy
 
-WRITER_TIMEOUT_S = 3_600  # a bulk ingest may take so long before we stop waiting for it
+PATIENCE_S = 3_600.0  # a bulk ingest may take so long before a command line stops waiting for it
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +48,10 @@ class Home:
             ) from error
 
     @contextmanager
-    def writing(self, waiting: Callable[[], None] | None = None) -> Iterator[None]:
+    def writing(self, waiting: Callable[[], None] | None = None, *, patience_s: float = PATIENCE_S) -> Iterator[None]:
         """Be the one writer, across processes and threads. The lock dies with its process, so a kill frees it.
 
-        `waiting` is called once when another writer is at work. Raises WriterBusy after an hour.
+        `waiting` is called once when another writer is at work. Raises WriterBusy after `patience_s` seconds.
         """
         # Not a singleton: two threads of one process must exclude each other too.
         lock = FileLock(self.root / "writer.lock", thread_local=False, is_singleton=False)
@@ -61,10 +61,10 @@ class Home:
             except Timeout:
                 if waiting is not None:
                     waiting()
-                lock.acquire(timeout=WRITER_TIMEOUT_S)
+                lock.acquire(timeout=patience_s)
         except Timeout as error:
             raise WriterBusy(
-                "another process has been writing to this home for an hour; look for it and stop it"
+                f"another ingest or rebuild has been writing for {patience_s:.0f} s; wait for it, then try again"
             ) from error
         except OSError as error:
             raise RuntimeRefused(

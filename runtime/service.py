@@ -3,6 +3,7 @@
 Every part is made when it is first needed, so that listing documents does not wait for torch.
 """
 
+import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property, partial
@@ -45,6 +46,8 @@ class Service:
         home.prepare()
         self.home = home
         self.settings = settings
+        self._loading = threading.Lock()
+        self._encoders: Encoders | None = None
 
     def close(self) -> None:
         """End child processes and give connections back."""
@@ -110,9 +113,16 @@ class Service:
         """The fingerprint of each space's encoder; looks at the weights, does not load them."""
         return {space: locate(card, self._choice(space).folder).fingerprint for space, card in self.cards.items()}
 
-    @cached_property
+    @property
     def encoders(self) -> Encoders:
-        """The encoders, loaded. Spaces with the same encoder share one."""
+        """The encoders, loaded once however many threads ask first."""
+        with self._loading:
+            if self._encoders is None:
+                self._encoders = self._load_encoders()
+            return self._encoders
+
+    def _load_encoders(self) -> Encoders:
+        """Spaces with the same encoder share one."""
         pictures, captions, passages = (self._choice(space) for space in SPACES)
         caption_encoder = load_text_encoder(self.cards["captions"], captions.folder)
         shared = passages == captions

@@ -86,15 +86,17 @@ class OpenClipEncoder:
             )
 
     def _check_preprocessing(self) -> None:
-        # A wrong mean or crop changes every vector and raises nothing.
+        # A wrong mean, spread or crop changes every vector and raises nothing.
         steps = list(getattr(self._prepare, "transforms", []))
-        means = [tuple(float(value) for value in step.mean) for step in steps if isinstance(step, Normalize)]
+        found = [
+            (tuple(map(float, step.mean)), tuple(map(float, step.std))) for step in steps if isinstance(step, Normalize)
+        ]
         sizes = [step.size for step in steps if isinstance(step, Resize)]
         side = self.card.side
-        if means != [self.card.mean] or sizes not in ([(side, side)], [[side, side]], [side]):
+        if found != [(self.card.mean, self.card.std)] or sizes not in ([(side, side)], [[side, side]], [side]):
             raise EncoderBroken(
-                f"encoder {self.card.name}: preprocessing mean {means} size {sizes} found, "
-                f"mean {self.card.mean} size {side} expected. Use the model folder with its own {CONFIG_FILE}."
+                f"encoder {self.card.name}: preprocessing mean and std {found} size {sizes} found, "
+                f"{(self.card.mean, self.card.std)} size {side} expected. Use the model folder with its own {CONFIG_FILE}."
             )
 
 

@@ -68,6 +68,14 @@ def test_every_wrong_field_is_found(model: type[JsonText], value: dict[str, Any]
     assert {".".join(map(str, error["loc"])) for error in caught.value.errors()} == fields
 
 
+@pytest.mark.parametrize(
+    "text", ["", "{", "[" * 100_000, '{"note": "\\ud800"}', "[]", "1", "null", '{"options": {"alpha": NaN}}']
+)
+def test_hostile_text_is_refused(text: str) -> None:
+    with pytest.raises(ValidationError):
+        DiagnosisRequest.model_validate(text)
+
+
 @given(st.text())
 def test_any_text_is_a_request_or_a_validation_error(text: str) -> None:
     try:

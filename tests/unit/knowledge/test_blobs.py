@@ -1,17 +1,18 @@
 """Stored files: named by their bytes, whole or not there, never outside the store."""
 
 import hashlib
-import multiprocessing
-import resource
-import signal
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+import knowledge
 from knowledge.blobs import BlobStore
 from knowledge.errors import BlobCorrupt, NotFound, StorageFailed
 
+PROJECT = Path(knowledge.__file__).parent.parent
 DATA = b"the bytes of a guideline"
 DIGEST = hashlib.sha256(DATA).hexdigest()
 
@@ -102,24 +103,25 @@ def test_what_a_killed_write_left_is_named_and_swept_and_blobs_stay(store: BlobS
     assert store.get(DIGEST) == DATA
 
 
-def _put_on_a_full_disk(root: Path, answer: "multiprocessing.connection.Connection") -> None:  # type: ignore[name-defined]
-    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, 1_000))
-    try:
-        answer.send(BlobStore(root).put(bytes(2_000)))
-    except StorageFailed as error:
-        answer.send(error)
+FULL_DISK = """
+import resource, signal, sys
+from pathlib import Path
+from knowledge.blobs import BlobStore
+from knowledge.errors import StorageFailed
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, 1_000))
+try:
+    BlobStore(Path(sys.argv[1])).put(bytes(2_000))
+except StorageFailed as error:
+    print("refused:", error)
+"""
 
 
 def test_a_full_disk_is_said_and_leaves_nothing_behind(store: BlobStore, tmp_path: Path) -> None:
     store.put(DATA)
-    ours, theirs = multiprocessing.Pipe()
-    child = multiprocessing.get_context("spawn").Process(target=_put_on_a_full_disk, args=(tmp_path / "blobs", theirs))
-    child.start()
-    answer = ours.recv()
-    child.join()
-    assert isinstance(answer, StorageFailed)
-    assert "2000 bytes" in str(answer)
+    command = [sys.executable, "-c", FULL_DISK, str(tmp_path / "blobs")]
+    said = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True).stdout
+    assert said.startswith("refused: could not store 2000 bytes")
     assert [file.name for file in files_below(tmp_path)] == [DIGEST]
     assert store.get(DIGEST) == DATA
 

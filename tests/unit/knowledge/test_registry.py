@@ -2,14 +2,13 @@
 
 import dataclasses
 import hashlib
-import multiprocessing
-import multiprocessing.connection
-import resource
-import signal
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -26,6 +25,7 @@ from knowledge.registry.store import IDS_PER_QUERY
 from knowledge.registry.tables import METADATA
 from knowledge.types import Cut, ExtractedText, Outcome, Page, PageState, ReferenceCase, Source, VersionState
 
+PROJECT = Path(knowledge.__file__).parent.parent
 SOURCE = Source("Psoriasis", publisher="A society", licence="CC-BY-4.0", effective="2024-01-31")
 
 
@@ -248,26 +248,28 @@ def test_the_migrations_make_exactly_the_tables_of_the_code(registry: Registry, 
     engine.dispose()
 
 
-def _open_at_once(folder: Path, start: "multiprocessing.synchronize.Barrier", answers: "multiprocessing.Queue[object]") -> None:  # type: ignore[name-defined]  # fmt: skip # noqa: E501
-    start.wait()
-    try:
-        registry = Registry.in_folder(folder)
-        answers.put(registry.corpus_generation())
-        registry.close()
-    except Exception as error:
-        answers.put(repr(error))
+OPEN = """
+import sys
+from pathlib import Path
+from knowledge.registry import Registry
+print("ready", flush=True)
+sys.stdin.readline()
+print(Registry.in_folder(Path(sys.argv[1])).corpus_generation())
+"""
 
 
 def test_eight_processes_may_make_one_registry_at_once(tmp_path: Path) -> None:
-    context = multiprocessing.get_context("fork")
-    start, answers = context.Barrier(8), context.Queue()
-    children = [context.Process(target=_open_at_once, args=(tmp_path / "home", start, answers)) for _ in range(8)]
+    command = [sys.executable, "-c", OPEN, str(tmp_path / "home")]
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "cwd": PROJECT}
+    children: list[subprocess.Popen[str]] = [subprocess.Popen(command, **pipes) for _ in range(8)]
     for child in children:
-        child.start()
-    found = [answers.get(timeout=60) for _ in children]
+        assert child.stdout is not None
+        assert child.stdout.readline() == "ready\n"
     for child in children:
-        child.join()
-    assert found == [0] * 8
+        assert child.stdin is not None
+        child.stdin.write("go\n")
+        child.stdin.flush()
+    assert [child.communicate()[0] for child in children] == ["0\n"] * 8
 
 
 def test_eight_threads_may_make_one_registry_at_once(tmp_path: Path) -> None:
@@ -322,33 +324,39 @@ def test_a_read_only_registry_is_read_but_refuses_writes_and_loses_nothing(tmp_p
     read_only.close()
 
 
-def _fill_the_disk(folder: Path, answer: "multiprocessing.connection.Connection") -> None:
-    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    registry = Registry.in_folder(folder)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000))
-    try:
-        for number in range(10):
-            add(registry, f"n{number}", passages=400)
-            answer.send(number)
-    except StorageFailed as error:
-        answer.send(str(error))
+FILL_THE_DISK = """
+import hashlib, resource, signal, sys
+from pathlib import Path
+from knowledge.errors import StorageFailed
+from knowledge.registry import Registry
+from knowledge.types import Cut, ExtractedText, Source
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+registry = Registry.in_folder(Path(sys.argv[1]))
+resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000))
+try:
+    for number in range(20):
+        cuts = [(f"p-{number}-{at}", Cut(at, at + 1, "x" * 100, 1, 1, (), 1)) for at in range(400)]
+        registry.add_document(
+            Source("A"), version_id=hashlib.sha256(bytes([number])).hexdigest(), size=1, text_sha256="0" * 64,
+            extracted=ExtractedText("", ()), passages=cuts,
+        )
+        print("added", flush=True)
+except StorageFailed as error:
+    print(error)
+"""
 
 
 def test_a_full_disk_is_said_and_every_acknowledged_document_is_kept_whole(tmp_path: Path) -> None:
-    ours, theirs = multiprocessing.Pipe()
-    child = multiprocessing.get_context("fork").Process(target=_fill_the_disk, args=(tmp_path, theirs))
-    child.start()
-    answers = [ours.recv()]
-    while not isinstance(answers[-1], str):
-        assert len(answers) < 10, "the disk never was full"
-        answers.append(ours.recv())
-    child.join()
-    acknowledged = len(answers) - 1
-    assert "Check disk space" in answers[-1]
+    command = [sys.executable, "-c", FILL_THE_DISK, str(tmp_path)]
+    *added, said = subprocess.run(
+        command, cwd=PROJECT, capture_output=True, text=True, check=True
+    ).stdout.splitlines()  # fmt: skip
+    assert 0 < len(added) < 20
+    assert "Check disk space" in said
     registry = Registry.in_folder(tmp_path)
     assert registry.integrity_problems() == []
-    assert registry.counts() == {"documents": acknowledged, "passages": 400 * acknowledged, "cases": 0}
-    assert registry.corpus_generation() == acknowledged
+    assert registry.counts() == {"documents": len(added), "passages": 400 * len(added), "cases": 0}
+    assert registry.corpus_generation() == len(added)
     add(registry, "after", passages=400)
     registry.close()
 
