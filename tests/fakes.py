@@ -104,14 +104,16 @@ def patch_of(colour: tuple[int, int, int], number: int = 0) -> NDArray[np.uint8]
     return image
 
 
-def picture_of(rgb: NDArray[np.uint8], name: str = "query", **measured: float) -> Picture:
-    """An admitted picture, sharp and well lit unless `measured` says otherwise. `name` decides its hashes."""
+def picture_of(rgb: NDArray[np.uint8], name: str = "query") -> Picture:
+    """An admitted picture, sharp and well lit. `name` decides its hashes."""
     return Picture(
         rgb=rgb,
         sha256=sha256(name),
         perceptual_hash=sha256(name)[:16],
         format="PNG",
-        **{"sharpness": 100.0, "exposure": 0.5, "contrast": 0.2, **measured},
+        sharpness=100.0,
+        exposure=0.5,
+        contrast=0.2,
     )
 
 

@@ -3,12 +3,14 @@
 import copy
 import logging
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
+from safetensors import safe_open
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Pooling
-from transformers import AutoModel
 from transformers.utils.logging import disable_progress_bar
 
 from retrieval.encoders.weights import Weights
@@ -69,11 +71,12 @@ class SentenceTransformerEncoder:
     def _check_weights(self) -> None:
         # What a checkpoint lacks is filled with random numbers, with a line in the log only. The pooler is not used.
         transformer: Any = self._model[0]
-        _, info = AutoModel.from_pretrained(
-            transformer.auto_model.name_or_path, output_loading_info=True, local_files_only=True
-        )
-        if any(not key.startswith("pooler.") for key in info["missing_keys"]):
-            raise EncoderBroken(f"encoder {self.card.name}: the checkpoint lacks {len(info['missing_keys'])} tensors")
+        stored = _stored_tensors(Path(transformer.auto_model.name_or_path))
+        # A checkpoint saved with a head on top has the same names behind a prefix.
+        known = stored | {name.partition(".")[2] for name in stored}
+        expected = {name for name, _ in transformer.auto_model.named_parameters() if not name.startswith("pooler.")}
+        if expected - known:
+            raise EncoderBroken(f"encoder {self.card.name}: the checkpoint lacks {len(expected - known)} tensors")
 
     def _check_tokenizer(self) -> None:
         # Without its vocabulary file a tokenizer still loads, and reads every word as the unknown one.
@@ -82,3 +85,15 @@ class SentenceTransformerEncoder:
             raise EncoderBroken(
                 f"encoder {self.card.name} cannot tell two words apart; its tokenizer files are missing"
             )
+
+
+def _stored_tensors(folder: Path) -> set[str]:
+    """Names of the tensors in a checkpoint's files, read from their headers."""
+    names: set[str] = set()
+    for file in folder.glob("*.safetensors"):
+        with safe_open(file, framework="pt") as opened:
+            names.update(opened.keys())
+    if not names:
+        for file in folder.glob("pytorch_model*.bin"):
+            names.update(torch.load(file, map_location="cpu", mmap=True, weights_only=True))
+    return names

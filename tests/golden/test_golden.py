@@ -1,0 +1,96 @@
+"""Whole results, held to files. A change here is a change of what users see: renew with `--renew-golden` and read it.
+
+.venv/bin/pytest tests/golden --renew-golden
+"""
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from inference.citations import CitationVerifier
+from inference.pipeline import Pipeline, PipelineSettings
+from inference.types import Consultation, Diagnosis
+from retrieval import search
+from retrieval.cases import CaseOptions
+from retrieval.hybrid import HybridOptions
+from retrieval.leakage import Probe
+from retrieval.types import Ranking
+from tests.conftest import MatchesGolden
+from tests.fakes import COLOURS, Corpus, fill, patch_of, picture_of
+
+NOTE = "Silvery scale on the scalp, more than 10% of the body; no pustules"
+PICTURE = picture_of(patch_of(COLOURS["psoriasis"], 2), "golden")
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Corpus]:
+    """Everything in the delta: no child process and no approximate index takes part."""
+    corpus = Corpus(Path(tmp_path_factory.mktemp("golden")) / "home")
+    fill(corpus)
+    yield corpus
+    corpus.close()
+
+
+def rounded(score: float) -> float:
+    # Sums differ in the last bits between processors.
+    return round(score, 4) + 0.0
+
+
+def described(ranking: Ranking) -> dict[str, Any]:
+    hits = [
+        {
+            "id": hit.id,
+            "score": rounded(hit.score),
+            "legs": {name: [rounded(leg.score), leg.rank] for name, leg in hit.legs.items()},
+        }
+        for hit in ranking.hits
+    ]
+    return {"hits": hits, "warnings": list(ranking.warnings), "excluded": dict(ranking.excluded)}
+
+
+def test_rankings_of_passages_and_cases(filled: Corpus, matches_golden: MatchesGolden) -> None:
+    view = filled.reader().view()
+    pictures = search.encode_pictures(filled.encoders, [PICTURE.rgb])
+    probe = Probe(subjects=frozenset({"psoriasis-2"}))
+    matches_golden(
+        "rankings",
+        {
+            "passages": described(search.passages(view, filled.encoders, NOTE, HybridOptions(k=3))),
+            "cases": described(search.neighbours(view, filled.encoders, pictures, NOTE, probe, CaseOptions(k=6))),
+        },
+    )
+
+
+def test_report_of_a_consultation(filled: Corpus, matches_golden: MatchesGolden) -> None:
+    answering = Pipeline(
+        filled.reader(),
+        filled.encoders,
+        filled.registry,
+        CitationVerifier(filled.registry, filled.blobs),
+        PipelineSettings(cases=CaseOptions(alpha=0.7), passages=HybridOptions(cosine_floor=0.0)),
+        {},
+    )
+    answer = anyio.run(partial(answering.diagnose, Consultation((PICTURE,), NOTE)))
+    assert isinstance(answer, Diagnosis)
+    matches_golden(
+        "report",
+        {
+            "candidates": [[one.label, rounded(one.probability), list(one.evidence)] for one in answer.candidates],
+            "ledger": {item.key: [item.id, list(item.found_by)] for item in answer.ledger},
+            "report": [
+                {
+                    "about": statement.about,
+                    "text": statement.text,
+                    "citations": [
+                        [one.evidence, one.start, one.end, one.page, one.verdict.value] for one in statement.citations
+                    ],
+                }
+                for statement in answer.report
+            ],
+            "warnings": list(answer.warnings),
+        },
+    )
