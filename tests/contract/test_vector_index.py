@@ -191,6 +191,16 @@ def test_an_empty_index_finds_nothing(build: Build, k: int) -> None:
     assert (rows.shape, scores.shape) == ((0,), (0,))
 
 
+def test_what_chroma_proposes_is_put_in_order_here(chroma_folder: Path) -> None:
+    class Backwards(ChromaVectors):
+        def _propose(self, query: Vector, k: int) -> Rows:
+            return super()._propose(query, k)[::-1]
+
+    matrix = MATRICES["repeated"]
+    rows, _ = Backwards(matrix, chroma_folder, "repeated", exact_below=0).search(matrix[5], len(matrix))
+    assert rows.tolist() == ExactVectors(matrix).search(matrix[5], len(matrix))[0].tolist()
+
+
 def test_an_exact_index_cuts_equal_scores_by_row() -> None:
     matrix = MATRICES["repeated"]
     rows, _ = ExactVectors(matrix).search(matrix[5], 4)

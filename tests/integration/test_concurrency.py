@@ -101,18 +101,18 @@ sys.exit(f"loaded for nothing: {loaded}" if loaded else 0)
 """
 
 
-@pytest.mark.parametrize("what", ["ingest documents", "ingest cases", "documents list"])
 def test_what_changes_nothing_loads_no_encoder(
-    service: Service, tmp_path: Path, file: Path, draw: Callable[[str, int], bytes], what: str
+    service: Service, tmp_path: Path, file: Path, draw: Callable[[str, int], bytes]
 ) -> None:
-    (tmp_path / "set" / "acne").mkdir(parents=True)
-    (tmp_path / "set" / "acne" / "1.png").write_bytes(draw("acne", 50))
+    cases = tmp_path / "set"
+    (cases / "acne").mkdir(parents=True)
+    (cases / "acne" / "1.png").write_bytes(draw("acne", 50))
     Curator(service).ingest_documents([Upload("rare.pdf", file.read_bytes)])
-    Curator(service).ingest_cases(tmp_path / "set", None)
-    given = {"ingest documents": [str(file)], "ingest cases": [str(tmp_path / "set")], "documents list": []}[what]
-    command = [sys.executable, "-c", WITHOUT_TORCH, "--home", str(service.home.root), *what.split(), *given]
-    result = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
-    assert (result.returncode, result.stderr) == (0, "")
+    Curator(service).ingest_cases(cases, None)
+    for arguments in (("ingest", "documents", str(file)), ("ingest", "cases", str(cases)), ("documents", "list")):
+        command = [sys.executable, "-c", WITHOUT_TORCH, "--home", str(service.home.root), *arguments]
+        result = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
+        assert (result.returncode, result.stderr) == (0, "")
 
 
 def test_twenty_threads_ingest_one_file(service: Service) -> None:
@@ -195,7 +195,7 @@ def test_a_reader_sees_a_collection_of_cases_come_and_change_as_a_whole(
 ) -> None:
     folder = tmp_path / "set"
     folder.mkdir()
-    names = [f"{number}.png" for number in range(40)]
+    names = [f"{number}.png" for number in range(20)]
     for number, name in enumerate(names):
         (folder / name).write_bytes(draw("acne", 100 + number))
     before = service.registry.counts()["cases"]
@@ -214,3 +214,27 @@ def test_a_reader_sees_a_collection_of_cases_come_and_change_as_a_whole(
     assert watcher.seen == {0, len(names)}
     assert with_the_rare_word() == 0
     assert all(check.healthy for check in examine(service))
+
+
+def test_a_reader_that_a_deletion_overtakes_looks_again(
+    service: Service, encoders: Encoders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (outcome,) = Curator(service).ingest_documents([Upload("rare.pdf", pdf)])
+    other = sharing(service.home.root, service, encoders)
+    read = other.registry.passage_texts
+    overtaken: list[str] = []
+
+    def read_and_be_overtaken(since: int = 0) -> list[tuple[str, str]]:
+        found = read(since)
+        if not overtaken:
+            overtaken.extend(item for item, text in found if RARE in text)
+            # Takes the vectors of what was just read, and the generation that is being opened.
+            Curator(service).delete_document(str(outcome.id))
+        return found
+
+    monkeypatch.setattr(other.registry, "passage_texts", read_and_be_overtaken)
+    view = other.reader.view()
+    assert len(overtaken) == outcome.passages
+    assert set(overtaken).isdisjoint(view.passages.ids)
+    assert view.generation == service.index.current()
+    other.close()

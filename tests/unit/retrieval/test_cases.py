@@ -124,6 +124,12 @@ def test_a_case_without_a_caption_gets_the_mean_of_the_others() -> None:
     assert ids(find(three, 0, note(0), alpha=0.5)) == "abc"
 
 
+def test_a_case_without_a_caption_is_no_candidate_of_the_caption_leg() -> None:
+    three = cases("abc", pictures=[10, 10, 10], captions=[0, None, 60])
+    ranks = {hit.id: hit.legs["caption"].rank for hit in find(three, 0, note(0)).hits}
+    assert ranks == {"a": 1, "b": None, "c": 2}
+
+
 def test_where_no_case_has_a_caption_the_note_changes_nothing() -> None:
     bare = cases("ab", pictures=[60, 10], captions=[None, None])
     found = scores(find(bare, 0, note(0), alpha=0.5))

@@ -153,3 +153,7 @@ def test_an_empty_corpus_has_nothing_to_keep_back() -> None:
 def test_near_compares_with_every_row() -> None:
     table = GuardTable.of([guard("a"), None, guard("b")])
     assert np.flatnonzero(table.near(sha256("b")[:16])).tolist() == [2]
+
+
+def test_a_row_that_is_gone_is_near_nothing() -> None:
+    assert GuardTable.of([None, guard("a")]).near("0" * 16).tolist() == [False, False]
