@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from inference.sentences import sentence_spans
 from inference.types import Citation, CitationCheck, Evidence, EvidenceKind, Statement, Verdict
 from knowledge.blobs import BlobStore
 from knowledge.errors import BlobCorrupt, NotFound
@@ -40,12 +41,13 @@ class CitationVerifier:
         evidence = ledger.get(citation.evidence)
         if evidence is None:
             return replace(citation, verdict=Verdict.UNSUPPORTED, problem="cites evidence that is not in the ledger")
+        if not evidence.start <= citation.start < citation.end <= evidence.end:
+            return replace(citation, verdict=Verdict.UNSUPPORTED, problem="the quote lies outside the cited evidence")
         try:
             stored = self._stored_text(evidence, texts)
         except (NotFound, BlobCorrupt) as error:
             return replace(citation, verdict=Verdict.UNSUPPORTED, problem=str(error))
-        # A negative start would count from the end of the text.
-        if citation.start < 0 or not citation.quote or stored[citation.start : citation.end] != citation.quote:
+        if stored[citation.start : citation.end] != citation.quote:
             return replace(citation, verdict=Verdict.UNSUPPORTED, problem="the quote is not in the stored text")
         verdict, problem = judge(statement.text, citation.quote)
         return replace(citation, page=self._page(evidence, citation.start), verdict=verdict, problem=problem)
@@ -69,11 +71,16 @@ class CitationVerifier:
 
 
 def judge(statement: str, quote: str) -> tuple[Verdict, str | None]:
-    """How far a quote that is really there carries a statement. Every quantity of the statement must be in the quote."""
+    """How far a quote that is really there carries a statement. Every quantity of the statement must be in the quote.
+
+    Supported is the quote itself or a whole sentence of it. A part of a sentence is not: "malignant" stands in "not
+    malignant" too.
+    """
     missing = [number for number in quantities(statement) if number not in quantities(quote)]
     if missing:
         return Verdict.UNSUPPORTED, f"the cited text does not say {missing[0]}"
-    if _plain(statement) in _plain(quote):
+    whole = {_plain(quote), *(_plain(quote[start:end]) for start, end in sentence_spans(quote))}
+    if _plain(statement) in whole:
         return Verdict.SUPPORTED, None
     return Verdict.PARTLY, "the statement is not in the words of the cited text"
 

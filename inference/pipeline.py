@@ -110,11 +110,11 @@ class Pipeline:
         trace = replace(trace, excluded=found.ranking.excluded, voters=voters)
         words = self._question(consultation, found)
         with clock.step("passages"):
-            passage_hits = self._passages(view, found.candidates, words) if options.passages else ()
+            passage_hits, remarks = self._passages(view, found.candidates, words) if options.passages else ((), ())
         with clock.step("ledger"):
             ledger = self._ledger(found, passage_hits, options)
         candidates = _with_evidence(found.candidates, ledger)
-        warnings = (*found.ranking.warnings, *_calibration_warnings(calibration))
+        warnings = (*found.ranking.warnings, *remarks, *_calibration_warnings(calibration))
         weak = weak_evidence(candidates, found.similarity, calibration, self._settings.thresholds)
         if weak is not None:
             return _declined(weak, _leading(candidates), ledger, trace, warnings)
@@ -153,18 +153,20 @@ class Pipeline:
         site = consultation.body_site or ""
         return " ".join(filter(None, (consultation.note.strip(), site, *morphology_words(nearest))))
 
-    def _passages(self, view: View, candidates: Sequence[Candidate], words: str) -> tuple[Found, ...]:
+    def _passages(
+        self, view: View, candidates: Sequence[Candidate], words: str
+    ) -> tuple[tuple[Found, ...], tuple[str, ...]]:
+        """Passages for each likely candidate and for the words themselves; and what was degraded."""
         if not view.passages.ids:
-            return ()
+            return (), ("there are no guideline passages; add some: dermacite ingest documents FILE...",)
         options = replace(self._settings.passages, k=self._settings.passages_per_query)
         questions = {f"candidate {one.label}": f"{one.label}. {words}" for one in _leading(candidates)}
         if words:
             questions["note and findings"] = words
-        return tuple(
-            Found(hit, by)
-            for by, text in questions.items()
-            for hit in search.passages(view, self._encoders, text, options).hits
-        )
+        rankings = {by: search.passages(view, self._encoders, text, options) for by, text in questions.items()}
+        found = tuple(Found(hit, by) for by, ranking in rankings.items() for hit in ranking.hits)
+        warnings = (f"{by}: {warning}" for by, ranking in rankings.items() for warning in ranking.warnings)
+        return found, tuple(warnings)
 
     def _ledger(
         self, found: _Neighbours, passage_hits: Sequence[Found], options: DiagnosisOptions

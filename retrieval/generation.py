@@ -119,8 +119,13 @@ def _sha256(file: Path) -> str:
 def _flush(folder: Path) -> None:
     # The rename that publishes this folder must not reach the disk before its contents do.
     for path in (*folder.rglob("*"), folder):
-        handle = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+        sync_folder(path)
+
+
+def sync_folder(path: Path) -> None:
+    """Put a folder's entries (or a file's bytes) on the disk, so that they survive a power cut."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

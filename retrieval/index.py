@@ -22,7 +22,7 @@ import numpy as np
 from knowledge.registry import Registry
 from retrieval.embeddings import EmbeddingStore, text_key
 from retrieval.errors import IndexBroken, IndexMismatch
-from retrieval.generation import SPACES, Contents, Manifest, write_generation
+from retrieval.generation import SPACES, Contents, Manifest, sync_folder, write_generation
 from retrieval.types import Vectors
 
 CURRENT = "current"
@@ -63,9 +63,11 @@ class IndexFolder:
         final = self.folder / f"g{manifest.corpus_generation:08d}-{aside.name.removeprefix(BUILDING)}"
         previous = self.current()
         aside.rename(final)
+        sync_folder(self.folder)  # the generation must be on the disk before the link that names it
         link = self.folder / f".{CURRENT}-{uuid.uuid4().hex[:8]}"
         link.symlink_to(final.name)
         link.replace(self.folder / CURRENT)
+        sync_folder(self.folder)
         self.sweep(keep={final, previous} if keep_previous and previous else {final})
         return final
 

@@ -154,7 +154,9 @@ class Curator:
         service = self._service
         remembered = service.embeddings.keys() - self._keys_in_use()
         checks = {
-            "registry": not service.registry.has_version(version.id) and not service.registry.passages(passages),
+            "registry": service.registry.forget_deleted()
+            and not service.registry.has_version(version.id)
+            and not service.registry.passages(passages),
             "vectors": not remembered.intersection(text_key(text) for text in texts),
             "index": not service.index.holds(passages),
             "files": version.id not in set(service.blobs.digests()),

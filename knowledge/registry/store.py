@@ -156,6 +156,10 @@ class Registry:
             connection.execute(delete(DOCUMENTS).where(DOCUMENTS.c.id == version.document_id))
         return ids
 
+    def forget_deleted(self) -> bool:
+        """Take what was deleted out of the database's log too. False when a reader kept it from that."""
+        return self._database.empty_log()
+
     # --- passages --------------------------------------------------------------------------------------------------
 
     def passage_texts(self, since: int = 0) -> list[tuple[str, str]]:

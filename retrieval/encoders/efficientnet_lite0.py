@@ -1,6 +1,7 @@
 """The embedded picture encoder: ImageNet EfficientNet-Lite0 as a feature extractor."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,9 @@ class EfficientNetLite0Encoder:
         self.card = card
         self.fingerprint = weights.fingerprint
         self._model: Any = timm.create_model(card.model, pretrained=False).eval()
-        self._model.load_state_dict(self._renamed(torch.load(weights.path, map_location="cpu", weights_only=True)))
+        self._model.load_state_dict(
+            self._renamed(torch.load(_file(weights.path), map_location="cpu", weights_only=True))
+        )
 
     def encode_images(self, images: Sequence[NDArray[np.uint8]]) -> Vectors:
         """See ImageEncoder."""
@@ -60,3 +63,13 @@ class EfficientNetLite0Encoder:
                 f"the weights of encoder {self.card.name} do not fit; install the project again: make install"
             )
         return dict(zip(ours, published.values(), strict=True))
+
+
+def _file(path: Path) -> Path:
+    """The checkpoint itself, or the only one in a configured folder."""
+    if path.is_file():
+        return path
+    found = sorted(path.glob("*.pth"))
+    if len(found) != 1:
+        raise EncoderBroken(f"{len(found)} files *.pth found in the folder of the picture encoder, 1 expected")
+    return found[0]

@@ -86,8 +86,8 @@ def test_a_text_that_is_too_long_is_cut_not_refused(encoder: TextEncoder) -> Non
 
 
 def test_threads_that_encode_and_count_do_not_disturb_each_other(encoder: TextEncoder) -> None:
-    texts = [f"{text} {number}" for number in range(4) for text in TEXTS]
-    expected = [encoder.encode_queries([text])[0] for text in texts]
+    batches = [TEXTS, TEXTS[::-1], ("skin " * 300, "skin")]  # texts of different lengths must be padded and cut
+    expected = [encoder.encode_queries(batch) for batch in batches]
     encoded_all = Event()
 
     def count() -> set[int]:
@@ -98,11 +98,12 @@ def test_threads_that_encode_and_count_do_not_disturb_each_other(encoder: TextEn
 
     with ThreadPoolExecutor(4) as pool:
         counting = [pool.submit(count) for _ in range(2)]
-        encoded = [pool.submit(encoder.encode_queries, [text]) for text in texts * 3]
+        encoded = [pool.submit(encoder.encode_queries, batch) for batch in batches * 3]
         wait(encoded)
         encoded_all.set()
     assert [future.result() for future in counting] == [{202}, {202}]
-    assert np.allclose([future.result()[0] for future in encoded], expected * 3, atol=1e-5)
+    found = np.concatenate([future.result() for future in encoded])
+    assert np.allclose(found, np.concatenate(expected * 3), atol=1e-5)
 
 
 def test_a_query_prefix_of_the_card_is_put_before_queries_only(text_encoders: dict[str, TextEncoder]) -> None:

@@ -12,7 +12,7 @@ PAGES = ("Offer calcipotriol 0.005% once daily.", "Review psoriasis after 4 week
 TEXT = "\n".join(PAGES)
 CAPTION = "Scaly plaque of 3 cm on the elbow."
 GUIDE = Evidence(
-    "E1", EvidenceKind.PASSAGE, "p-guide-1", PAGES[0], "guide", (), 1.0, {}, {}, 0, len(PAGES[0]),
+    "E1", EvidenceKind.PASSAGE, "p-guide-1", TEXT, "guide", (), 1.0, {}, {}, 0, len(TEXT),
     version_id=sha256("guide"),
 )  # fmt: skip
 CASE = Evidence("E2", EvidenceKind.CASE, "c-1", CAPTION, "set", (), 1.0, {}, {}, 0, len(CAPTION), label="psoriasis")
@@ -51,6 +51,23 @@ def test_an_exact_quote_that_is_the_statement_supports_it(filled: Corpus) -> Non
 def test_white_space_of_the_page_does_not_keep_a_quote_from_supporting(filled: Corpus) -> None:
     both = cite("once daily.\nReview psoriasis")
     assert verdict(filled, both, "once daily. Review psoriasis") == (Verdict.SUPPORTED, None)
+
+
+def test_a_quote_of_the_document_outside_the_cited_passage_is_unsupported(filled: Corpus) -> None:
+    second = replace(GUIDE, text=PAGES[1], start=TEXT.index(PAGES[1]))
+    first_page = Statement(PAGES[0], "psoriasis", (cite(PAGES[0]),))
+    (checked,) = CitationVerifier(filled.registry, filled.blobs).verify([first_page], [second])
+    assert checked.citations[0].verdict is Verdict.UNSUPPORTED
+    assert checked.citations[0].problem == "the quote lies outside the cited evidence"
+
+
+@pytest.mark.parametrize("part", ["exceed 100 g a week.", "Do not exceed", "o not exceed 100 g a week."])
+def test_a_part_of_a_sentence_is_not_what_the_sentence_says(filled: Corpus, part: str) -> None:
+    assert verdict(filled, cite("Do not exceed 100 g a week."), part)[0] is Verdict.PARTLY
+
+
+def test_one_sentence_of_a_longer_quote_is_supported(filled: Corpus) -> None:
+    assert verdict(filled, cite(PAGES[1]), "Do not exceed 100 g a week.") == (Verdict.SUPPORTED, None)
 
 
 def test_a_quote_in_other_words_than_the_statement_supports_it_partly(filled: Corpus) -> None:

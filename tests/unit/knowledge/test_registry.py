@@ -131,6 +131,23 @@ def test_a_deleted_document_is_gone_in_every_respect_and_its_passages_are_buried
     assert registry.integrity_problems() == []
 
 
+def test_what_was_deleted_can_be_taken_out_of_every_file_while_others_are_open(
+    registry: Registry, tmp_path: Path
+) -> None:
+    def traces() -> list[str]:
+        return [file.name for file in tmp_path.iterdir() if b"zyxomethasone 0" in file.read_bytes()]
+
+    other = Registry.in_folder(tmp_path)
+    document_id = add(registry, "zyxomethasone")
+    assert other.counts()["documents"] == 1
+    registry.delete_document(document_id)
+    assert traces() == ["registry.sqlite3-wal"]
+    assert registry.forget_deleted() is True
+    assert traces() == []
+    assert other.counts()["documents"] == 0
+    other.close()
+
+
 def test_what_is_not_there_is_named_with_the_command_that_lists_what_is(registry: Registry) -> None:
     for ask in (registry.document, registry.delete_document):
         with pytest.raises(NotFound, match="dermacite documents list"):
