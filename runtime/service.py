@@ -42,12 +42,12 @@ from runtime.settings import EncoderChoice, Settings
 class Service:
     """One knowledge base with its configured encoders and pipeline. Thread-safe; `close` it when done."""
 
-    def __init__(self, home: Home, settings: Settings) -> None:
+    def __init__(self, home: Home, settings: Settings, encoders: Encoders | None = None) -> None:
         home.prepare()
         self.home = home
         self.settings = settings
         self._loading = threading.Lock()
-        self._encoders: Encoders | None = None
+        self._encoders = encoders
 
     def close(self) -> None:
         """End child processes and give connections back."""
@@ -233,6 +233,9 @@ def _card(choice: EncoderChoice) -> EncoderCard:
     return replace(card, revision=choice.revision) if choice.revision else card
 
 
-def open_service(home: Path, settings: Settings) -> Service:
-    """The service of a home folder, which is made when it is not there."""
-    return Service(Home(home), settings)
+def open_service(home: Path, settings: Settings, encoders: Encoders | None = None) -> Service:
+    """The service of a home folder, which is made when it is not there.
+
+    `encoders`, already loaded and those of the settings, spare a second service of this process the loading.
+    """
+    return Service(Home(home), settings, encoders)

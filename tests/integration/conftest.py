@@ -134,8 +134,7 @@ def own_service(sample_service: Service, encoders: Encoders, tmp_path: Path) -> 
 def empty_service(encoders: Encoders, tmp_path: Path) -> Iterator[Service]:
     """A service without any knowledge; it shares the loaded encoders."""
     home = tmp_path / "empty"
-    service = open_service(home, load_settings(home, configuration="embedded"))
-    service.__dict__["encoders"] = encoders
+    service = open_service(home, load_settings(home, configuration="embedded"), encoders)
     yield service
     service.close()
 
@@ -143,6 +142,4 @@ def empty_service(encoders: Encoders, tmp_path: Path) -> Iterator[Service]:
 def copy_of(service: Service, home: Path, encoders: Encoders) -> Service:
     """A service of its own on a copy of another's home."""
     shutil.copytree(service.home.root, home, symlinks=True)
-    copy = open_service(home, service.settings)
-    copy.__dict__["encoders"] = encoders
-    return copy
+    return open_service(home, service.settings, encoders)

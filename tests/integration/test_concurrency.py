@@ -62,9 +62,7 @@ def service(sample_service: Service, encoders: Encoders, tmp_path: Path) -> Iter
 
 def sharing(home: Path, other: Service, encoders: Encoders) -> Service:
     """A service with encoders that are loaded already."""
-    opened = open_service(home, other.settings)
-    opened._encoders = encoders
-    return opened
+    return open_service(home, other.settings, encoders)
 
 
 # --- twenty at once ----------------------------------------------------------------------------------------------------
