@@ -27,7 +27,7 @@ from knowledge.types import ReferenceCase
 from retrieval.cases import CaseOptions
 from retrieval.embedder import Embedder
 from retrieval.embeddings import EmbeddingStore
-from retrieval.encoders import encoder_card, load_image_encoder, load_text_encoder, locate
+from retrieval.encoders import encoder_card, load_image_encoder, load_text_encoder, locate, quick_loading
 from retrieval.generation import SPACES
 from retrieval.hybrid import HybridOptions
 from retrieval.index import IndexFolder
@@ -118,7 +118,8 @@ class Service:
         """The encoders, loaded once however many threads ask first."""
         with self._loading:
             if self._encoders is None:
-                self._encoders = self._load_encoders()
+                with quick_loading():
+                    self._encoders = self._load_encoders()
             return self._encoders
 
     def _load_encoders(self) -> Encoders:

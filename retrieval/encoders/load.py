@@ -1,5 +1,6 @@
 """From a card to a working encoder. One table says which loader serves which card."""
 
+import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -44,6 +45,22 @@ def load_image_encoder(card: EncoderCard, folder: Path | None = None) -> ImageEn
                 return OpenClipEncoder(card, weights)
         case _:
             raise EncoderBroken(f"encoder {card.name} does not encode pictures; choose another for this purpose")
+
+
+@contextmanager
+def quick_loading() -> Iterator[None]:
+    """Import and load without the garbage collector, which takes a sixth of the time and finds nothing to free.
+
+    What was loaded stays for the life of the process, so the collector never has to look at it again either.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        if enabled:
+            gc.enable()
 
 
 @contextmanager

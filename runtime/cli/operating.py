@@ -1,6 +1,6 @@
 """Commands that run and check a service."""
 
-import os
+import runpy
 import sys
 from dataclasses import asdict
 
@@ -17,12 +17,12 @@ from runtime.doctor import examine
 @click.pass_obj
 def serve(lazy: Lazy, host: str, port: int) -> None:
     """Answer over HTTP on this machine. API document: http://HOST:PORT/schema/openapi.json"""
-    # The API sits above this layer and may not be imported from here: it becomes this process.
+    # The API sits above this layer and may not be imported from here: it is run as the program it is.
     arguments = ["--home", str(lazy.home), "--host", host, "--port", str(port)]
     if lazy.configuration:
         arguments += ["--configuration", lazy.configuration]
-    sys.stdout.flush()
-    os.execv(sys.executable, [sys.executable, "-m", "api.server", *arguments])  # noqa: S606 (our own module)
+    sys.argv = ["dermacite serve", *arguments]
+    runpy.run_module("api.server", run_name="__main__")
 
 
 @click.command()
