@@ -17,3 +17,21 @@ class CalibrationBroken(InferenceError):
     """The calibration beside an index cannot be read."""
 
     reason = "calibration_broken"
+
+
+class LabelSetBroken(InferenceError):
+    """A label set is missing or contradicts itself."""
+
+    reason = "label_set_broken"
+
+
+class ProfileBroken(InferenceError):
+    """A model profile is missing or contradicts itself."""
+
+    reason = "profile_broken"
+
+
+class PromptRefused(InferenceError):
+    """A prompt cannot be built from what was given."""
+
+    reason = "prompt_refused"
