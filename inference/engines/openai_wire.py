@@ -1,0 +1,182 @@
+"""A request in the words of the OpenAI protocol with vLLM's extensions, and an answer read back from them."""
+
+import base64
+import io
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Annotated, Any, Final
+
+from PIL import Image
+from pydantic import BaseModel, ConfigDict, Field
+
+from inference.engines.errors import InputRefused, MalformedAnswer
+from inference.engines.types import ChatRequest, Completion, LabelScore, TokenLogprob
+from inference.prompts import ImagePart, Message, Part, Pixels
+
+# A server answers with more fields than these; what we read must be there and have the right type.
+_LENIENT: Final = ConfigDict(extra="ignore", frozen=True)
+
+# The last message is left open, and what is generated belongs to it.
+_CONTINUE: Final = {"add_generation_prompt": False, "continue_final_message": True}
+
+
+class _Usage(BaseModel):
+    model_config = _LENIENT
+
+    class Details(BaseModel):
+        cached_tokens: int | None = None
+
+    prompt_tokens: int = Field(ge=0)
+    completion_tokens: int = Field(default=0, ge=0)
+    prompt_tokens_details: Details | None = None
+
+
+class _Token(BaseModel):
+    token: str
+    logprob: Annotated[float, Field(allow_inf_nan=False)]
+
+
+class _Choice(BaseModel):
+    model_config = _LENIENT
+
+    class Message(BaseModel):
+        content: str  # null when a reasoning parser swallowed the answer: that is no answer
+
+    class Logprobs(BaseModel):
+        content: tuple[_Token, ...] | None = None
+
+    message: Message
+    finish_reason: str
+    logprobs: Logprobs | None = None
+
+
+class _PromptToken(BaseModel):
+    logprob: Annotated[float, Field(allow_inf_nan=False)]
+    decoded_token: str
+
+
+class Answer(BaseModel):
+    """The body of a chat completion."""
+
+    model_config = _LENIENT
+
+    choices: tuple[_Choice, ...] = Field(min_length=1)
+    usage: _Usage
+    # vLLM's extension: per token of the prompt, what the model thought of it; nothing for the first one.
+    prompt_logprobs: tuple[dict[str, _PromptToken] | None, ...] | None = None
+
+
+class Chunk(BaseModel):
+    """One event of a streamed answer. A chunk without choices carries only usage."""
+
+    model_config = _LENIENT
+
+    class Choice(BaseModel):
+        class Delta(BaseModel):
+            content: str | None = None
+
+        delta: Delta
+        finish_reason: str | None = None
+
+    choices: tuple[Choice, ...]
+
+
+def body(request: ChatRequest) -> dict[str, Any]:
+    """Keyword arguments for the client. Encodes pictures: about 60 ms for one of 672 pixels, so call it in a thread.
+
+    Every decoding field is sent, because a server fills those left out from the checkpoint's generation_config.json.
+    """
+    extra: dict[str, Any] = {"top_k": request.top_k, "repetition_penalty": 1.0}
+    if request.choice is not None:
+        extra["structured_outputs"] = {"choice": list(request.choice)}
+    if request.json_schema is not None:
+        form = {"name": "answer", "schema": dict(request.json_schema), "strict": True}
+        extra["response_format"] = {"type": "json_schema", "json_schema": form}
+    turns = [_turn(message) for message in request.messages]
+    if request.opening:
+        turns[-1] = _begun(request.opening)
+        extra |= _CONTINUE
+    return {
+        "model": request.model,
+        "messages": turns,
+        "max_completion_tokens": request.max_new_tokens,
+        "temperature": request.temperature,
+        "top_p": request.top_p,
+        "seed": request.seed,
+        **({"logprobs": True, "top_logprobs": 0} if request.logprobs else {}),
+        "extra_body": extra,
+    }
+
+
+def scoring_bodies(request: ChatRequest, continuations: Sequence[str]) -> list[dict[str, Any]]:
+    """For each continuation the prompt with this answer already given; the server reports how probable each token is.
+
+    Pictures are encoded once for all. One token must be generated; what it is does not matter.
+    """
+    shared = body(replace(request, max_new_tokens=1, temperature=0.0, choice=None, json_schema=None, logprobs=False))
+    turns = shared["messages"][:-1] if request.opening else shared["messages"]
+    extra = {**shared["extra_body"], **_CONTINUE, "prompt_logprobs": 0}  # of its own tokens, without alternatives
+    return [
+        {**shared, "messages": [*turns, _begun(request.opening + continuation)], "extra_body": extra}
+        for continuation in continuations
+    ]
+
+
+def completion(answer: Answer, latency: float) -> Completion:
+    """What the answer says. `latency` in s."""
+    first, usage = answer.choices[0], answer.usage
+    tokens = first.logprobs.content if first.logprobs else None
+    return Completion(
+        text=first.message.content,
+        finish_reason=first.finish_reason,
+        logprobs=tuple(TokenLogprob(token.token, token.logprob) for token in tokens or ()),
+        prompt_tokens=usage.prompt_tokens,
+        completion_tokens=usage.completion_tokens,
+        cached_tokens=usage.prompt_tokens_details.cached_tokens if usage.prompt_tokens_details else None,
+        latency=latency,
+    )
+
+
+def label_score(answer: Answer, continuation: str) -> LabelScore:
+    """Sum the tokens at the end of the prompt that spell `continuation`.
+
+    They are found from the end by their text, which also proves that the tokenizer cut where the continuation begins.
+    """
+    if answer.prompt_logprobs is None:
+        raise MalformedAnswer("the server did not report the log-probabilities of the prompt")
+    spelt, total, count = "", 0.0, 0
+    for entry in reversed(answer.prompt_logprobs):
+        if len(spelt) >= len(continuation) or entry is None or len(entry) != 1:
+            break
+        (token,) = entry.values()
+        spelt, total, count = token.decoded_token + spelt, total + token.logprob, count + 1
+    if spelt != continuation:
+        raise InputRefused("the tokenizer joins the continuation with what stands before it; move the space into it")
+    return LabelScore(continuation, total, count, answer.usage.prompt_tokens)
+
+
+def _turn(message: Message) -> dict[str, Any]:
+    return {"role": message.role, "content": _content(message.parts)}
+
+
+def _begun(opening: str) -> dict[str, Any]:
+    return {"role": "assistant", "content": opening}
+
+
+def _content(parts: Sequence[Part]) -> list[dict[str, Any]]:
+    return [
+        {"type": "image_url", "image_url": {"url": _data_url(part.rgb)}}
+        if isinstance(part, ImagePart)
+        else {"type": "text", "text": part.text}
+        for part in parts
+    ]
+
+
+def _data_url(rgb: Pixels) -> str:
+    """PNG, because what the model sees must be what was prepared, and made anew, because EXIF may name a cache key.
+
+    No remote address (the server would fetch it) and no `uuid` (it would be the only cache key).
+    """
+    buffer = io.BytesIO()
+    Image.fromarray(rgb).save(buffer, "PNG", compress_level=1)  # the fastest: it travels within one machine or rack
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
