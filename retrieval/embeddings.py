@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from knowledge.sqlite import use_write_ahead_log
 from retrieval.errors import EmbeddingsFailed
 from retrieval.types import Vector, Vectors
 
@@ -27,7 +28,7 @@ class EmbeddingStore:
         self._file = file
         file.parent.mkdir(parents=True, exist_ok=True)
         with self._connection() as connection:
-            connection.execute("PRAGMA journal_mode=WAL")
+            use_write_ahead_log(connection, BUSY_TIMEOUT_S)
             connection.execute(
                 "CREATE TABLE IF NOT EXISTS embeddings (fingerprint TEXT, key TEXT, vector BLOB NOT NULL, "
                 "PRIMARY KEY (fingerprint, key)) WITHOUT ROWID"

@@ -173,7 +173,8 @@ class PdfExtractor:
                 reading.little.append(message["page"])
 
     def _send(self, request: dict[str, Any]) -> None:
-        if self._files >= self.limits.files_per_worker:
+        # One that died between two files (the system's memory killer, say) is not this file's fault.
+        if self._files >= self.limits.files_per_worker or (self._child and not self._child.alive):
             self._drop_child()
         try:
             if self._child is None:
@@ -181,7 +182,7 @@ class PdfExtractor:
             self._files += 1
             self._child.send(request)
         except ChildDied:
-            # It died between two files (the system's memory killer, say), which is not this file's fault.
+            # It ended just now, before it read the request.
             self._drop_child()
             self._child = Child(self.limits.memory_bytes)
             self._child.send(request)

@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 
 import knowledge.migrations
 from knowledge.errors import StorageFailed
+from knowledge.sqlite import use_write_ahead_log
 
 # The newest migration. Comparing with it spares every start the import of Alembic; a test holds it to the truth.
 SCHEMA_HEAD = "0001"
@@ -108,10 +109,9 @@ def _configure_sqlite(engine: Engine) -> None:
     def on_connect(connection: Any, _record: Any) -> None:
         # pysqlite must not start transactions by itself: it would not do so before SELECT or DDL.
         connection.isolation_level = None
-        for pragma in (
-            f"busy_timeout={BUSY_TIMEOUT_MS}", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON",
-        ):  # fmt: skip
+        for pragma in (f"busy_timeout={BUSY_TIMEOUT_MS}", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON"):
             connection.execute(f"PRAGMA {pragma}").close()
+        use_write_ahead_log(connection, BUSY_TIMEOUT_MS / 1000)
 
     @event.listens_for(engine, "begin")
     def on_begin(connection: Connection) -> None:

@@ -151,7 +151,7 @@ def random_moments(seed: int, count: int) -> list[float]:
 # --- the tests ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("moment", [first_blob, build_begins, build_is_done, *random_moments(1, 2)])
+@pytest.mark.parametrize("moment", [first_blob, build_begins, build_is_done, *random_moments(1, 1)])
 def test_a_killed_ingest_of_cases_shows_all_of_them_or_none(
     tmp_path: Path, collection: Path, moment: Moment | float
 ) -> None:
@@ -171,7 +171,7 @@ def test_a_killed_ingest_of_cases_shows_all_of_them_or_none(
         assert all(check.healthy for check in examine(service))
 
 
-@pytest.mark.parametrize("moment", [first_vectors, chroma_is_written, *random_moments(2, 2)])
+@pytest.mark.parametrize("moment", [first_vectors, chroma_is_written, *random_moments(2, 1)])
 def test_a_killed_ingest_of_documents_shows_each_of_them_whole_or_not_at_all(
     tmp_path: Path, guidelines: Path, moment: Moment | float
 ) -> None:

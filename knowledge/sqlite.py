@@ -1,0 +1,22 @@
+"""What every SQLite file of a home needs when it is opened."""
+
+import sqlite3
+import time
+
+RETRY_S = 0.01
+
+
+def use_write_ahead_log(connection: sqlite3.Connection, patience_s: float) -> None:
+    """Let readers and the writer work side by side. Raises sqlite3.OperationalError after `patience_s` seconds.
+
+    SQLite's own waiting does not cover this switch: of several that open a new file at once, some are refused at once.
+    """
+    deadline = time.monotonic() + patience_s
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL").close()
+            return
+        except sqlite3.OperationalError:
+            if time.monotonic() >= deadline:
+                raise
+            time.sleep(RETRY_S)
