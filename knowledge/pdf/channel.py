@@ -49,11 +49,6 @@ class Child:
         """Process id, also of the process group."""
         return self._process.pid
 
-    @property
-    def alive(self) -> bool:
-        """Whether it has not ended, as far as the system says by now."""
-        return self._process.poll() is None
-
     def send(self, request: dict[str, Any]) -> None:
         """Hand over one request. Raises ChildDied."""
         stdin = self._process.stdin

@@ -98,8 +98,7 @@ class PdfExtractor:
             deadline = time.monotonic() + self.limits.seconds_per_page
             request = {"op": "render", "path": str(path.resolve()), "page": page, "max_pixels": max_pixels}
             try:
-                self._send(request)
-                message = self._receive(deadline)
+                message = self._ask(request, deadline)
             except ChildTimedOut:
                 raise refused("timed_out", page, seconds=self.limits.seconds_per_page) from None
             except ChildDied:
@@ -158,9 +157,9 @@ class PdfExtractor:
 
     def _read_on(self, path: Path, reading: _Reading) -> None:
         bounds = {"pages": self.limits.pages, "characters": self.limits.characters}
-        self._send({"op": "extract", "path": str(path.resolve()), "first": reading.next_page, "limits": bounds})
+        request = {"op": "extract", "path": str(path.resolve()), "first": reading.next_page, "limits": bounds}
         # Opening may take long (a large cross-reference table); pages have their own, shorter limit.
-        message = self._receive(reading.deadline)
+        message = self._ask(request, reading.deadline)
         reading.pages, reading.title = int(message["pages"]), message["title"]
         while True:
             message = self._receive(min(reading.deadline, time.monotonic() + self.limits.seconds_per_page))
@@ -172,20 +171,29 @@ class PdfExtractor:
             if message["little"]:
                 reading.little.append(message["page"])
 
-    def _send(self, request: dict[str, Any]) -> None:
-        # One that died between two files (the system's memory killer, say) is not this file's fault.
-        if self._files >= self.limits.files_per_worker or (self._child and not self._child.alive):
+    def _ask(self, request: dict[str, Any], deadline: float) -> dict[str, Any]:
+        """The first message in answer to `request`.
+
+        A child that was kept warm may have died between two files (the system's memory killer, say), which is not this
+        file's fault: a new one gets the request once more.
+        """
+        if self._files >= self.limits.files_per_worker:
             self._drop_child()
+        warm = self._child is not None
         try:
-            if self._child is None:
-                self._child = Child(self.limits.memory_bytes)
-            self._files += 1
-            self._child.send(request)
+            return self._ask_once(request, deadline)
         except ChildDied:
-            # It ended just now, before it read the request.
             self._drop_child()
+            if not warm:
+                raise
+            return self._ask_once(request, deadline)
+
+    def _ask_once(self, request: dict[str, Any], deadline: float) -> dict[str, Any]:
+        if self._child is None:
             self._child = Child(self.limits.memory_bytes)
-            self._child.send(request)
+        self._files += 1
+        self._child.send(request)
+        return self._receive(deadline)
 
     def _receive(self, deadline: float) -> dict[str, Any]:
         """The child's next message; the child is gone after any failure. A refusal is raised as such."""

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 
 ROOT = Path(__file__).parents[2]
-PYTHON = Path(os.environ.get("DERMACITE_VLLM_PYTHON", ROOT / ".venv-vllm" / "bin" / "python"))
+PYTHON = Path(os.environ.get("VLLM_TEST_PYTHON", ROOT / ".venv-vllm" / "bin" / "python"))
 MODEL = "tiny"
 CONTEXT = 4096  # tokens
 PICTURES = 4  # a prompt
