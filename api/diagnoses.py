@@ -2,17 +2,21 @@
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
-from litestar import post
+from litestar import Request, Response, post
 from litestar.datastructures import UploadFile
 from litestar.di import NamedDependency
 from litestar.params import MultipartBody
+from litestar.response import ServerSentEvent
 
 from api import examples
 from api.backend import Backend
 from api.errors import Fault, PicturesRefused
-from api.openapi import body_example, example, problems
+from api.leaving import unless_left
+from api.openapi import EVENT_STREAM, example, problems, with_events
 from api.schemas import DiagnosisForm
+from api.telling import told
 from inference.errors import ConsultationRefused
 from inference.types import MAX_PICTURES, Abstention, Diagnosis
 from knowledge.errors import PictureRefused
@@ -40,19 +44,28 @@ async def admitted(backend: Backend, files: Sequence[UploadFile]) -> list[Pictur
             Diagnosis | Abstention, examples.DIAGNOSIS, "A diagnosis, or an abstention with its reason",
             abstention=examples.ABSTENTION,
         ),
-        **problems(400, 413, 415, 422, 503),
+        **problems(400, 413, 415, 422, 502, 503, 504),
     },
-    operation_class=body_example(
-        "multipart/form-data", {"images": ["(bytes of a JPEG)"], "request": examples.CONSULTATION}
+    operation_class=with_events(
+        "multipart/form-data", {"images": ["(bytes of a JPEG)"], "request": examples.CONSULTATION}, examples.EVENTS
     ),
 )  # fmt: skip
-async def diagnose(data: MultipartBody[DiagnosisForm], backend: NamedDependency[Backend]) -> Diagnosis | Abstention:
+async def diagnose(
+    data: MultipartBody[DiagnosisForm], request: Request[Any, Any, Any], backend: NamedDependency[Backend]
+) -> Response[Any]:
     """Send 1 to 4 pictures as `images` and, as JSON, the words beside them as `request`.
 
     Declining is an answer: `outcome` is "diagnosis" or "abstention", both with status 200 and with their evidence.
+    With `Accept: text/event-stream` the same answer comes in steps: events `evidence` (cases, then passages), `group`,
+    `disease`, `report` (words as they are written), `citations`, and at the end `outcome`, or `error` with a problem.
+    Closing the connection ends the work.
     """
     if not 1 <= len(data.images) <= MAX_PICTURES:
         raise ConsultationRefused(f"send 1 to {MAX_PICTURES} pictures, not {len(data.images)}")
     pictures = await admitted(backend, data.images)
     pipeline = await backend.answer(lambda: backend.service.pipeline)
-    return await pipeline.diagnose(data.request.consultation(pictures), data.request.diagnosis_options())
+    consultation, options = data.request.consultation(pictures), data.request.diagnosis_options()
+    pipeline.admit(consultation, options)
+    if EVENT_STREAM in request.headers.get("accept", ""):
+        return ServerSentEvent(told(pipeline.events(consultation, options)))
+    return Response(await unless_left(request, partial(pipeline.diagnose, consultation, options)))

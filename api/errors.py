@@ -5,6 +5,7 @@ holds nothing else of the occurrence but the reason, or the class of an error th
 """
 
 import logging
+import math
 import re
 import traceback
 import uuid
@@ -18,6 +19,7 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 
 from inference import errors as inference_errors
+from inference.engines import errors as engine_errors
 from knowledge import errors as knowledge_errors
 from knowledge.types import FileOutcome
 from retrieval import errors as retrieval_errors
@@ -108,6 +110,12 @@ class RangeRefused(ApiError):
         self.headers = {"Content-Range": f"bytes */{size}"}
 
 
+class CallerLeft(ApiError):
+    """The caller closed the connection; what was done for him has been ended."""
+
+    reason = "caller_left"
+
+
 class LicenceForbids(ApiError):
     """The licence of a case does not allow its picture to be shown."""
 
@@ -125,7 +133,7 @@ class Row:
 
 _FILE_STATUS = {"too_large": 413, "too_many_pixels": 413, "format_not_supported": 415, "not_a_picture": 415}
 
-# Every class of the four error modules below us, and of this one, stands here by itself; a test holds the table to it.
+# Every class of the error modules below us, and of this one, stands here by itself; a test holds the table to it.
 TABLE: dict[type[Exception], Row] = {
     knowledge_errors.KnowledgeError: Row(500, "The knowledge base failed"),
     knowledge_errors.PictureRefused: Row(422, "Picture refused", _FILE_STATUS),
@@ -147,6 +155,15 @@ TABLE: dict[type[Exception], Row] = {
     inference_errors.LabelSetBroken: Row(503, "A label set is broken"),
     inference_errors.ProfileBroken: Row(503, "A model profile is broken"),
     inference_errors.PromptRefused: Row(500, "A prompt could not be built"),
+    engine_errors.EngineError: Row(502, "The inference server failed"),
+    engine_errors.EngineUnreachable: Row(503, "The inference server cannot be reached"),
+    engine_errors.EngineOverloaded: Row(503, "The inference server is busy"),
+    engine_errors.EngineTimedOut: Row(504, "The inference server took too long"),
+    engine_errors.EngineMisconfigured: Row(503, "The inference server cannot be asked as it is set up"),
+    engine_errors.InputRefused: Row(422, "The model does not take this request"),
+    engine_errors.ContextTooLong: Row(422, "The request is too long for the model"),
+    engine_errors.MalformedAnswer: Row(502, "The inference server answered with something else"),
+    engine_errors.ConstraintIgnored: Row(502, "The inference server ignored what it was held to"),
     runtime_errors.RuntimeRefused: Row(503, "The service cannot work as it is set up"),
     runtime_errors.SettingsRefused: Row(503, "The settings cannot be served"),
     runtime_errors.BuildFailed: Row(500, "Building the index failed"),
@@ -158,6 +175,7 @@ TABLE: dict[type[Exception], Row] = {
     DocumentsRefused: Row(422, "Documents refused"),
     UploadRefused: Row(422, "Upload refused"),
     RangeRefused: Row(416, "Range not satisfiable"),
+    CallerLeft: Row(499, "The caller left"),  # nobody reads it; proxies log this number
     LicenceForbids: Row(451, "The licence does not allow it"),
 }
 
@@ -189,13 +207,23 @@ def row_of(error: Exception) -> Row:
 
 def on_domain_error(_: Request[Any, Any, Any], error: Exception) -> Response[dict[str, Any]]:
     """Any error of our own layers."""
+    return _response(domain_problem(error), _headers_of(error))
+
+
+def domain_problem(error: Exception) -> Problem:
+    """The problem document of an error of our own layers; what is not the caller's fault is logged by its reason."""
     row = row_of(error)
     reason = str(getattr(error, "reason", "unknown"))
     more = {name: getattr(error, name, None) for name in ("errors", "outcomes")}
     problem = _problem(row.by_reason.get(reason, row.status), row.title, str(error), reason, **more)
     if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         _log.error("%s: answered %d, %s", problem.instance, problem.status, reason)
-    return _response(problem, getattr(error, "headers", {}))
+    return problem
+
+
+def _headers_of(error: Exception) -> Mapping[str, str]:
+    after = getattr(error, "retry_after", None)
+    return {"Retry-After": str(math.ceil(after))} if after is not None else getattr(error, "headers", {})
 
 
 def on_invalid(_: Request[Any, Any, Any], error: ValidationException) -> Response[dict[str, Any]]:
@@ -213,15 +241,20 @@ def on_http_error(_: Request[Any, Any, Any], error: HTTPException) -> Response[d
 
 
 def on_unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[dict[str, Any]]:
-    """Everything else: an unreadable body is the caller's fault, the rest is ours and says nothing about itself."""
-    places = traceback.extract_tb(error.__traceback__)
+    """Everything else: an unreadable body is the caller's fault, the rest is ours."""
     if not isinstance(error, OSError) and _raised_while_reading(error.__traceback__):
         return on_http_error(request, HTTPException(status_code=400))
+    return _response(unexpected_problem(error))
+
+
+def unexpected_problem(error: Exception) -> Problem:
+    """The problem document of an error nobody expected; it says nothing about itself."""
+    places = traceback.extract_tb(error.__traceback__)
     problem = _problem(500, "Internal error", _UNEXPECTED, "internal_error")
     where = f"{places[-1].name}:{places[-1].lineno}" if places else "nowhere"
     # The class and the place, not the message: a message can hold anything that a caller sent.
     _log.error("%s: unexpected %s in %s", problem.instance, type(error).__qualname__, where)
-    return _response(problem)
+    return problem
 
 
 HANDLERS: dict[int | type[Exception], Any] = {

@@ -80,6 +80,7 @@ DIAGNOSIS: dict[str, Any] = {
                     "verdict": "supported",
                 }
             ],
+            "verdict": "supported",
         }
     ],
     "ledger": [CASE_EVIDENCE, PASSAGE_EVIDENCE],
@@ -87,6 +88,34 @@ DIAGNOSIS: dict[str, Any] = {
     "trace": _TRACE,
     "warnings": [],
     "notice": NOTICE,
+    "opinions": {
+        "neighbours": [{"label": "psoriasis", "probability": 0.81, "group": "inflammatory", "evidence": ["E1"]}],
+        "disease": {
+            "profile": "hikari-sirius",
+            "stated": "psoriasis",
+            "method": "constrained",
+            "shares": [{"label": "psoriasis", "probability": 0.84}, {"label": "lichen planus", "probability": 0.1}],
+            "label_mass": 0.97,
+            "calibrated": False,
+        },
+        "group": None,
+    },
+    "narrative": {
+        "model": "hikari-vega",
+        "mode": "guided",
+        "text": "A well demarcated plaque with silvery scale.",
+        "statements": [
+            {
+                "text": "A well demarcated plaque with silvery scale.",
+                "about": "psoriasis",
+                "citations": [],
+                "verdict": "unsupported",
+            }
+        ],
+        "guided_by": "psoriasis",
+        "names": [],
+        "conflict": None,
+    },
     "outcome": "diagnosis",
 }
 
@@ -101,6 +130,23 @@ ABSTENTION: dict[str, Any] = {
     "notice": NOTICE,
     "outcome": "abstention",
 }
+
+EVENTS = """\
+event: evidence
+data: {"evidence": [{"key": "E1", "kind": "case", "label": "psoriasis", "...": "..."}]}
+
+event: disease
+data: {"candidates": [{"label": "psoriasis", "probability": 0.81, "...": "..."}], "opinion": null}
+
+event: report
+data: {"text": "A well demarcated "}
+
+event: citations
+data: {"report": ["..."], "citations": {"verified": 5, "total": 5}}
+
+event: outcome
+data: {"outcome": "diagnosis", "...": "..."}
+"""
 
 SEARCH: dict[str, Any] = {"text": "potency of topical corticosteroids on the face", "k": 3}
 

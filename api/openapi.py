@@ -7,10 +7,13 @@ from typing import Any, ClassVar
 from litestar.enums import MediaType
 from litestar.openapi import OpenAPIConfig, ResponseSpec
 from litestar.openapi.plugins import JsonRenderPlugin
-from litestar.openapi.spec import Example, Operation, RequestBody
+from litestar.openapi.spec import Example, OpenAPIMediaType, OpenAPIResponse, Operation, RequestBody, Schema
+from litestar.openapi.spec.enums import OpenAPIType
 
 from api.errors import PROBLEM_JSON, Problem
 from inference.abstention import NOTICE
+
+EVENT_STREAM = "text/event-stream"
 
 DESCRIPTION = (
     f"Retrieval-grounded dermatology: every statement cites evidence that a reader can open. {NOTICE} "
@@ -33,7 +36,17 @@ _PROBLEMS: dict[int, tuple[str, str, str]] = {
     422: ("truncated", "Pictures refused", "Picture 1: The file ends before the picture does. Send it again."),
     451: ("licence_forbids", "The licence does not allow it", "The licence of this case does not allow showing it."),
     500: ("internal_error", "Internal error", "Something failed that should not. The log names this instance."),
+    502: (
+        "constraint_ignored",
+        "The inference server ignored what it was held to",
+        "the answer is not held to the choices or the schema of the request. Use a server that knows them.",
+    ),
     503: ("encoder_missing", "An encoder is missing", "encoder bge-m3 is not on this machine. Get it: hf download ..."),
+    504: (
+        "engine_timed_out",
+        "The inference server took too long",
+        "the engine did not answer in time. Allow more time, or look whether the server is busy.",
+    ),
 }
 _ALWAYS = (403, 421, 500)  # the guard at the door, and what nobody expects
 
@@ -71,6 +84,27 @@ def body_example(media_type: str, value: Mapping[str, Any]) -> type[Operation]:
                 self.request_body.content[media_type].examples = {"example": self.shown}
 
     return WithExample
+
+
+def with_events(media_type: str, value: Mapping[str, Any], events: str) -> type[Operation]:
+    """As `body_example`, for a route whose answer also comes as a stream of `events`."""
+
+    @dataclass
+    class WithEvents(body_example(media_type, value)):  # type: ignore[misc] # a class made here
+        def __post_init__(self) -> None:
+            super().__post_init__()
+            answer = (self.responses or {}).get("200")
+            if isinstance(answer, OpenAPIResponse):
+                shown = Example(summary="events", value=events)
+                text = Schema(
+                    type=OpenAPIType.STRING, description="Server-sent events; each `data` is one JSON object."
+                )
+                answer.content = {
+                    **(answer.content or {}),
+                    EVENT_STREAM: OpenAPIMediaType(text, examples={"events": shown}),
+                }
+
+    return WithEvents
 
 
 def _problem(status: int) -> ResponseSpec:

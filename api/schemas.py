@@ -11,8 +11,9 @@ from typing import Annotated, Any, Literal
 from litestar.datastructures import UploadFile
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
-from inference.pipeline import MAX_NOTE
-from inference.types import Consultation, DiagnosisOptions
+from inference.admission import MAX_NOTE, MAX_SEED
+from inference.profiles import Layout
+from inference.types import Consultation, DiagnosisOptions, EngineFailure, GroupUse, ReportMode
 from knowledge.pictures import Picture
 from knowledge.types import Document, DocumentVersion, FileOutcome, Page, Source
 from retrieval.canary import LegCheck
@@ -61,6 +62,21 @@ class OptionsRequest(JsonText):
     leak_guard: bool = Field(
         True, strict=True, description="False: also find the very same picture or lesion; marks the answer."
     )
+    references: int | None = Field(
+        None, ge=0, le=20, strict=True, description="Reference cases shown to the stage 2 model, up to its image limit."
+    )
+    layout: Layout | None = Field(None, description="How they stand in its message.")
+    prompt: str | None = Field(None, max_length=40, description="Stage 2's prompt, by name: T1 to T3, P0 to P3g.")
+    captions: Literal["shown", "masked"] = Field("shown", description="masked: without the diagnosis they state.")
+    group: GroupUse = Field(GroupUse.IGNORED, description="What becomes of stage 1's group.")
+    constrain: bool | None = Field(
+        None, strict=True, description="Whether the server holds stage 2 to its labels; false: its text is parsed."
+    )
+    report: ReportMode | None = Field(None, description="Who writes about the picture; quotes stand in every report.")
+    on_engine_failure: EngineFailure | None = Field(
+        None, description="When a served model fails: abstain, or let the reference cases answer. Else it is an error."
+    )
+    seed: int = Field(0, ge=0, le=MAX_SEED, strict=True, description="For models that sample.")
 
 
 class DiagnosisRequest(JsonText):

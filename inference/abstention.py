@@ -15,13 +15,20 @@ NOTICE = (
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """Below these there is no answer. Units as in knowledge.pictures.Picture; probability 0..1."""
+    """Below these there is no answer. Units as in knowledge.pictures.Picture; probabilities 0..1.
+
+    `label_mass` is how probable a served model must find its own labels together. `conflict_vote` and `conflict_model`:
+    neighbours at least so sure of a label to which the model gives less are a conflict.
+    """
 
     sharpness: float = 1.0  # flat or blurred beyond use: sharp skin pictures here start at about 5
     contrast: float = 0.015
     darkest: float = 0.04
     brightest: float = 0.97
     probability: float = 0.35
+    label_mass: float = 0.05  # a model trained on its labels puts nearly all it has on them
+    conflict_vote: float = 0.8
+    conflict_model: float = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,20 +63,28 @@ def weak_evidence(
             "There is no reference case that may be compared with this picture.",
             "Ingest reference cases (dermacite ingest cases FOLDER), or switch case retrieval on.",
         )
-    if similarity < calibration.similarity_floor:
-        return Reason(
-            "out_of_domain",
-            f"No reference case is similar enough: {similarity:.3f}, at least {calibration.similarity_floor:.3f} needed.",
-            "Check that the picture shows skin as the reference cases do, or add reference cases of this kind.",
-        )
-    if candidates[0].probability < thresholds.probability:
+    strange = out_of_domain(similarity, calibration)
+    if strange is not None:
+        return strange
+    first = candidates[0].probability or 0.0
+    if first < thresholds.probability:
         return Reason(
             "undecided",
-            f"The neighbours disagree: the likeliest label has {candidates[0].probability:.0%}, "
-            f"{thresholds.probability:.0%} are needed.",
+            f"The neighbours disagree: the likeliest label has {first:.0%}, {thresholds.probability:.0%} are needed.",
             "A second picture, a closer view or a note on course and symptoms may decide it.",
         )
     return None
+
+
+def out_of_domain(similarity: float | None, calibration: Calibration) -> Reason | None:
+    """Why the picture is unlike everything the knowledge base has; None when it is not, or nothing was compared."""
+    if similarity is None or similarity >= calibration.similarity_floor:
+        return None
+    return Reason(
+        "out_of_domain",
+        f"No reference case is similar enough: {similarity:.3f}, at least {calibration.similarity_floor:.3f} needed.",
+        "Check that the picture shows skin as the reference cases do, or add reference cases of this kind.",
+    )
 
 
 def _fault(picture: Picture, thresholds: Thresholds) -> str | None:

@@ -24,16 +24,15 @@ class CitationVerifier:
         self._blobs = blobs
 
     def verify(self, report: Sequence[Statement], ledger: Sequence[Evidence]) -> tuple[Statement, ...]:
-        """The same statements with a verdict, and the page, on each citation."""
+        """The same statements with a verdict, and the page, on each citation, and a verdict of their own."""
         by_key = {item.key: item for item in ledger}
         texts: dict[str, str] = {}  # one read per stored version, however often it is cited
-        return tuple(
-            replace(
-                statement,
-                citations=tuple(self._check(statement, one, by_key, texts) for one in statement.citations),
-            )
-            for statement in report
-        )
+
+        def checked(statement: Statement) -> Statement:
+            citations = tuple(self._check(statement, one, by_key, texts) for one in statement.citations)
+            return replace(statement, citations=citations, verdict=_weakest(citations))
+
+        return tuple(checked(statement) for statement in report)
 
     def _check(
         self, statement: Statement, citation: Citation, ledger: Mapping[str, Evidence], texts: dict[str, str]
@@ -68,6 +67,13 @@ class CitationVerifier:
             return None
         pages = self._registry.pages(str(evidence.version_id))
         return next((page.number for page in pages if page.start <= start < page.end), None)
+
+
+def _weakest(citations: Sequence[Citation]) -> Verdict:
+    """One false citation makes a statement false to a reader who opens just that one. Nothing cited, nothing supported."""
+    verdicts = {citation.verdict for citation in citations}
+    weakest_first = (Verdict.UNSUPPORTED, Verdict.PARTLY, Verdict.SUPPORTED)
+    return next((one for one in weakest_first if one in verdicts), Verdict.UNSUPPORTED)
 
 
 def judge(statement: str, quote: str) -> tuple[Verdict, str | None]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal
 
+from inference.profiles.types import Layout
 from knowledge.pictures import Picture
 
 MAX_PICTURES = 4
@@ -26,15 +27,48 @@ class Consultation:
     subject: str | None = None
 
 
+class GroupUse(StrEnum):
+    """What becomes of stage 1's group. A hard cascade loses every case whose group was wrong, so it is not the default."""
+
+    IGNORED = "ignored"  # asked where a group model is configured, shown, and nothing else
+    USED = "used"  # the likeliest group stands in stage 2's prompt
+    SOFT = "soft"  # stage 2's probabilities are weighted by the groups'
+
+
+class ReportMode(StrEnum):
+    """Who writes about the picture. Quotes of the evidence stand in every report."""
+
+    EXTRACTIVE = "extractive"  # quotes alone
+    PLAIN = "plain"  # a captioning model's text, told nothing
+    GUIDED = "guided"  # the same, told the diagnosis of stage 2, which it then follows even where it is wrong
+    GROUNDED = "grounded"  # an instruct model that reads the evidence and must cite it
+
+
+class EngineFailure(StrEnum):
+    """What an engine's failure leads to; without any it is an error."""
+
+    ABSTAIN = "abstain"
+    EXEMPLAR = "exemplar"  # the neighbours' vote and quotes answer instead, and the answer says so
+
+
 @dataclass(frozen=True, slots=True)
 class DiagnosisOptions:
-    """What a caller may switch. None means: as the service is configured."""
+    """What a caller may switch. None means: as the service or the model's profile is configured."""
 
     k: int | None = None  # reference cases shown in the ledger, 0..20
     alpha: float | None = None  # share of the picture in case retrieval, 0..1
-    cases: bool = True  # False: no reference cases, hence no classifier
+    cases: bool = True  # False: no reference cases, hence no vote and no references for a model
     passages: bool = True  # False: no guideline passages
     leak_guard: bool = True  # False marks the answer
+    references: int | None = None  # reference cases shown to the stage 2 model, 0 to its image limit less one
+    layout: Layout | None = None  # how they stand in its message
+    prompt: str | None = None  # stage 2's prompt, by name
+    captions: Literal["shown", "masked"] = "shown"  # masked: captions lose the diagnosis they state
+    group: GroupUse = GroupUse.IGNORED
+    constrain: bool | None = None  # whether the server holds stage 2 to its labels; False: its free text is parsed
+    report: ReportMode | None = None
+    on_engine_failure: EngineFailure | None = None
+    seed: int = 0  # for models that sample
 
 
 class EvidenceKind(StrEnum):
@@ -48,7 +82,8 @@ class EvidenceKind(StrEnum):
 class Evidence:
     """One hit, complete enough to be shown, cited and opened. `start` and `end` lie in the version's (or caption's) text.
 
-    `scores` and `ranks` are per leg of the search that found it; `found_by` says which part of the consultation did.
+    `scores` and `ranks` are per leg of the search that found it; `found_by` says which part of the consultation did,
+    `used_in` which prompts of served models it stood in.
     """
 
     key: str
@@ -71,6 +106,7 @@ class Evidence:
     section: tuple[str, ...] = ()
     first_page: int | None = None
     last_page: int | None = None
+    used_in: tuple[str, ...] = ()
 
 
 class Verdict(StrEnum):
@@ -96,21 +132,106 @@ class Citation:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One sentence of the report, with what it rests on. `about` is the label it speaks of."""
+    """One sentence, with what it rests on. `about` is the label it speaks of.
+
+    `verdict` is that of its weakest citation; without any it is unsupported.
+    """
 
     text: str
     about: str
     citations: tuple[Citation, ...]
+    verdict: Verdict = Verdict.UNSUPPORTED
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A possible diagnosis. `evidence` are the keys of the reference cases that voted for it."""
+    """A possible diagnosis. `evidence` are the keys of the reference cases with this label.
+
+    `probability` is None where a served model answered and its server cannot say how sure it is. `display` is how the
+    label is shown where that differs from its name.
+    """
+
+    label: str
+    probability: float | None
+    group: str | None
+    evidence: tuple[str, ...]
+    display: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LabelShare:
+    """A label, or a group, and its probability within its set."""
 
     label: str
     probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class ModelOpinion:
+    """What a served model says by itself. `stated` is the label it answered with, None where it named none.
+
+    `method` says how that was found ("constrained", or how its text was read). `label_mass` is the probability that it
+    answers with any of its labels at all; it and the shares are missing where the server cannot score.
+    """
+
+    profile: str
+    stated: str | None
+    method: str
+    shares: tuple[LabelShare, ...]
+    label_mass: float | None
+    calibrated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Opinions:
+    """Each voice by itself, side by side: the reference cases, the stage 2 model, the stage 1 model."""
+
+    neighbours: tuple[Candidate, ...] = ()
+    disease: ModelOpinion | None = None
+    group: ModelOpinion | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Narrative:
+    """What a model wrote about the picture, sentence by sentence with what the evidence says of it.
+
+    `guided_by` is the diagnosis it was told; such a text follows it even where it is wrong. `names` are the diseases
+    that it asserts, `conflict` says where they are not the diagnosis.
+    """
+
+    model: str
+    mode: ReportMode
+    text: str
+    statements: tuple[Statement, ...]
+    guided_by: str | None = None
+    names: tuple[str, ...] = ()
+    conflict: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StageRecord:
+    """One stage on a served model: what was asked, and what it cost. `pictures` were asked one by one.
+
+    `references` and `dropped` are evidence keys, those that stood in the prompt and those that did not fit. `fitted_by`
+    says how that is known: by a "bound" on the tokens, or "counted" by the model's own processor. `raw` are its answers.
+    """
+
+    stage: str
+    profile: str
+    model: str
+    engine: str
+    prompt: str
+    prompt_hash: str
+    layout: str
+    pictures: int
+    references: tuple[str, ...]
+    dropped: tuple[str, ...]
+    fitted_by: str
     group: str | None
-    evidence: tuple[str, ...]
+    requests: int
+    prompt_tokens: int | None  # None where the server does not say
+    completion_tokens: int | None
+    raw: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,12 +247,14 @@ class Trace:
     """How the answer came about: every setting in force, the time of each step in ms, what the leak guard kept back.
 
     `voters` are the ids of all reference cases that voted, nearest first; the ledger shows only some of them.
+    `stages` are the questions put to served models.
     """
 
     configuration: Mapping[str, Any]
     timings_ms: Mapping[str, float]
     excluded: Mapping[str, int] = field(default_factory=dict)
     voters: tuple[str, ...] = ()
+    stages: tuple[StageRecord, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +268,8 @@ class Diagnosis:
     trace: Trace
     warnings: tuple[str, ...]
     notice: str
+    opinions: Opinions = field(default_factory=Opinions)
+    narrative: Narrative | None = None
     outcome: Literal["diagnosis"] = "diagnosis"
 
 
@@ -160,6 +285,7 @@ class Abstention:
     trace: Trace
     warnings: tuple[str, ...]
     notice: str
+    opinions: Opinions = field(default_factory=Opinions)
     outcome: Literal["abstention"] = "abstention"
 
 

@@ -38,6 +38,11 @@ class Home:
         """Index generations, by encoders."""
         return self.root / "indexes"
 
+    @property
+    def calibrations(self) -> Path:
+        """How sure served models may be believed to be: one file a profile, where it was measured."""
+        return self.root / "calibrations"
+
     def prepare(self) -> None:
         """Make the folder. Raises RuntimeRefused when that is not possible."""
         try:

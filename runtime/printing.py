@@ -6,7 +6,18 @@ from dataclasses import asdict, is_dataclass
 from typing import Any
 
 from inference.lookup import SearchResult
-from inference.types import Abstention, Answer, Candidate, Citation, Diagnosis, Evidence, EvidenceKind
+from inference.types import (
+    Abstention,
+    Answer,
+    Candidate,
+    Citation,
+    Diagnosis,
+    Evidence,
+    EvidenceKind,
+    ModelOpinion,
+    Narrative,
+    Opinions,
+)
 from knowledge.types import Document, FileOutcome, Outcome
 from runtime.doctor import Check
 
@@ -23,6 +34,7 @@ def as_json(value: Any) -> str:
 def answer_lines(answer: Answer) -> Iterator[str]:
     """A diagnosis or an abstention, with every citation written out."""
     yield from _diagnosis(answer) if isinstance(answer, Diagnosis) else _abstention(answer)
+    yield from _opinions(answer.opinions)
     for warning in answer.warnings:
         yield f"! {warning}"
     kept_back = ", ".join(f"{number} {reason}" for reason, number in answer.trace.excluded.items())
@@ -46,7 +58,35 @@ def _diagnosis(answer: Diagnosis) -> Iterator[str]:
             yield f"    “{_one_line(citation.quote)}”"
             yield f"        [{citation.evidence}] {_where(ledger[citation.evidence], citation)} - {citation.verdict}"
     yield ""
+    if answer.narrative is not None:
+        yield from _narrative(answer.narrative)
     yield f"citations verified: {answer.citations.verified}/{answer.citations.total}"
+
+
+def _narrative(narrative: Narrative) -> Iterator[str]:
+    """A model's own words, each sentence with what the evidence says of it."""
+    told = f", told the diagnosis {narrative.guided_by}" if narrative.guided_by else ""
+    yield f"What {narrative.model} writes of the picture ({narrative.mode}{told})"
+    for statement in narrative.statements:
+        cited = ", ".join(citation.evidence for citation in statement.citations) or "no evidence"
+        yield f"    {_one_line(statement.text)}  [{cited}: {statement.verdict}]"
+    yield ""
+
+
+def _opinions(opinions: Opinions) -> Iterator[str]:
+    """Each voice by itself, where a served model was heard beside the reference cases."""
+    if opinions.group is not None:
+        yield f"stage 1 ({opinions.group.profile}): {_voice(opinions.group)}"
+    if opinions.disease is not None:
+        yield f"stage 2 ({opinions.disease.profile}): {_voice(opinions.disease)}"
+        first = next(iter(opinions.neighbours), None)
+        yield f"reference cases: {first.label} {first.probability:.1%}" if first else "reference cases: none"
+
+
+def _voice(opinion: ModelOpinion) -> str:
+    first = f"{opinion.shares[0].label} {opinion.shares[0].probability:.1%}" if opinion.shares else "not scored"
+    mass = "" if opinion.label_mass is None else f"; any of its labels: {opinion.label_mass:.2g}"
+    return f"stated {opinion.stated or 'nothing'} ({opinion.method}); most probable {first}{mass}"
 
 
 def _abstention(answer: Abstention) -> Iterator[str]:
@@ -60,9 +100,10 @@ def _abstention(answer: Abstention) -> Iterator[str]:
 
 def _candidates(candidates: Sequence[Candidate]) -> Iterator[str]:
     for place, one in enumerate(candidates[:SHOWN_CANDIDATES], start=1):
-        bar = "█" * round(one.probability * 20)
+        sure = "unknown" if one.probability is None else f"{one.probability:6.1%}"
+        bar = "█" * round((one.probability or 0) * 20)
         evidence = f"  {', '.join(one.evidence)}" if one.evidence else ""
-        yield f"  {place}. {one.label:<36} {one.probability:6.1%} {bar:<20}{evidence}"
+        yield f"  {place}. {one.display or one.label:<36} {sure} {bar:<20}{evidence}"
 
 
 def _where(item: Evidence, citation: Citation) -> str:
@@ -132,4 +173,5 @@ def check_line(check: Check) -> str:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.split())
+    """White space as single spaces; what a terminal would obey instead of show, such as colours of a model's, is replaced."""
+    return "".join(sign if sign.isprintable() else "\ufffd" for sign in " ".join(text.split()))

@@ -15,9 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.abstention import Thresholds
+from inference.admission import ServedModels
 from inference.citations import CitationVerifier
+from inference.gathering import Gatherer, GatheringSettings
 from inference.lookup import Lookup
 from inference.pipeline import Pipeline, PipelineSettings
+from inference.reference_shelf import ReferenceShelf
 from knowledge.blobs import BlobStore
 from knowledge.ingest import Ingest, Preparation
 from knowledge.pdf import PdfExtractor, PdfLimits
@@ -34,8 +37,8 @@ from retrieval.index import IndexFolder
 from retrieval.search import Encoders
 from retrieval.types import EncoderCard
 from retrieval.view import IndexReader
-from runtime.errors import SettingsRefused
 from runtime.home import Home
+from runtime.models import served_models
 from runtime.settings import EncoderChoice, Settings
 
 
@@ -152,19 +155,36 @@ class Service:
     # --- answers ---------------------------------------------------------------------------------------------------
 
     @cached_property
+    def models(self) -> ServedModels:
+        """The served models. Raises SettingsRefused when one cannot be asked as it is set up."""
+        return served_models(self.settings, self.home.calibrations)
+
+    async def close_models(self) -> None:
+        """Give up their connections, in the event loop that used them; they are made again when they are needed."""
+        models: ServedModels | None = self.__dict__.pop("models", None)
+        self.__dict__.pop("pipeline", None)
+        for engine in dict.fromkeys(one.engine for one in models.all) if models else ():
+            await engine.aclose()
+
+    @cached_property
     def pipeline(self) -> Pipeline:
-        """Answers consultations. Raises SettingsRefused when a served model is configured."""
-        self._refuse_served_models()
-        settings = PipelineSettings(
+        """Answers consultations. Raises SettingsRefused when a served model cannot be asked as it is set up."""
+        models = self.models  # first: it says what is wrong without waiting for encoders
+        gathering = GatheringSettings(
             shown_cases=self.settings.shown_cases,
             passages_per_query=self.settings.passages_per_query,
             cases=self._case_options,
             passages=self._passage_options,
-            thresholds=Thresholds(probability=self.settings.probability_floor),
-            workers=self.settings.workers,
         )
-        verifier = CitationVerifier(self.registry, self.blobs)
-        return Pipeline(self.reader, self.encoders, self.registry, verifier, settings, self.configuration)
+        thresholds = Thresholds(probability=self.settings.probability_floor, label_mass=self.settings.label_mass_floor)
+        return Pipeline(
+            Gatherer(self.reader, self.encoders, self.registry, gathering),
+            CitationVerifier(self.registry, self.blobs),
+            ReferenceShelf(self.stored_pixels),
+            PipelineSettings(gathering, thresholds, self.settings.workers),
+            self.configuration,
+            models,
+        )
 
     @cached_property
     def lookup(self) -> Lookup:
@@ -186,9 +206,15 @@ class Service:
             for space, card in self.cards.items()
         }  # fmt: skip
         settings = self.settings
+        models = {
+            one.profile.name: {"served_as": one.name, "engine": one.through, "revision": one.profile.checkpoint.revision,
+                               "status": one.profile.status, "calibrated": one.calibration is not None}
+            for one in self.models.all
+        }  # fmt: skip
         return {
             "version": version("dermacite"), "configuration": settings.configuration, "encoders": encoders,
-            "classifier_setting": settings.classifier, "reporter_setting": settings.reporter, "model": None,
+            "classifier_setting": settings.classifier, "reporter_setting": settings.reporter,
+            "grouper_setting": settings.grouper, "models": models,
         }  # fmt: skip
 
     @property
@@ -215,14 +241,6 @@ class Service:
         embedder = Embedder(self.encoders, self.embeddings)
         embedder.pictures((case.picture, partial(_pixels_of, picture)) for case, picture in cases)
         embedder.captions(case.caption for case, _ in cases)
-
-    def _refuse_served_models(self) -> None:
-        settings = self.settings
-        if (settings.classifier, settings.reporter) != ("exemplar", "extractive"):
-            raise SettingsRefused(
-                f"this version cannot reach the served models {settings.classifier} and {settings.reporter} yet. To answer "
-                'without them, set classifier = "exemplar" and reporter = "extractive" in settings.toml'
-            )
 
 
 def _pixels_of(picture: Picture) -> NDArray[np.uint8]:

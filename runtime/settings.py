@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from platformdirs import user_data_path
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -37,6 +37,7 @@ CONFIGURATIONS: dict[str, dict[str, Any]] = {
         "alpha": 0.7,
         "classifier": "exemplar",
         "reporter": "extractive",
+        "grouper": "none",
     },
     "clinical": {
         "pictures": {"card": "siglip-base-512"},
@@ -45,6 +46,12 @@ CONFIGURATIONS: dict[str, dict[str, Any]] = {
         "alpha": 0.9,  # preset R2
         "classifier": "hikari-sirius",
         "reporter": "hikari-vega",
+        "grouper": "none",
+        # Where `dermacite models command` starts the one, and the other with --port 8002.
+        "models": {
+            "hikari-sirius": {"url": "http://127.0.0.1:8001/v1"},
+            "hikari-vega": {"url": "http://127.0.0.1:8002/v1"},
+        },
     },
 }
 
@@ -59,6 +66,31 @@ class EncoderChoice(BaseModel):
     revision: str | None = None
 
 
+class ModelChoice(BaseModel):
+    """How one profile is reached: an address where it is served, or a folder from which this process loads it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    engine: Literal["vllm", "sglang", "llama.cpp", "transformers"] = "vllm"
+    url: str | None = Field(None, pattern=r"^https?://\S+/v1$")
+    model: str | None = None  # what the server calls it; the profile's name unless it says otherwise
+    api_key: SecretStr | None = None
+    folder: Path | None = None  # weights, for the engine transformers
+    adapter: Path | None = None  # LoRA or DoRA weights merged into them
+    device: str = "cpu"
+    concurrent: int = Field(8, ge=1)  # requests at work; a server batches about this many on 16 GB
+    waiting: int = Field(32, ge=0)  # calls before the door; the next is refused with 503
+    connect_seconds: float = Field(5, gt=0)
+    read_seconds: float = Field(120, gt=0)  # until the next byte
+    total_seconds: float = Field(300, gt=0)  # for a call, waiting and retries included
+
+    @model_validator(mode="after")
+    def _reachable(self) -> "ModelChoice":
+        if (self.engine == "transformers") is not (self.folder is not None and self.url is None):
+            raise ValueError('give url for a server, or engine = "transformers" and folder')
+        return self
+
+
 class Settings(BaseSettings):
     """The whole configuration of one service."""
 
@@ -70,6 +102,8 @@ class Settings(BaseSettings):
     passages: EncoderChoice  # encoder of guideline passages
     classifier: str  # "exemplar", or the profile of a served model
     reporter: str  # "extractive", or the profile of a served model
+    grouper: str  # "none", or the profile of a served stage 1 model
+    models: dict[str, ModelChoice] = {}  # how each profile is reached, by its name
 
     alpha: float = Field(ge=0, le=1)  # share of the picture in case retrieval
     strategy: Literal["A", "B"] = "B"  # see retrieval.cases
@@ -77,6 +111,9 @@ class Settings(BaseSettings):
     passages_per_query: int = Field(4, ge=1, le=20)
     cosine_floor: float = Field(0.2, ge=-1, le=1)  # a passage less similar than this is no evidence
     probability_floor: float = Field(0.35, ge=0, le=1)  # below it there is no diagnosis
+    label_mass_floor: float = Field(
+        0.05, ge=0, le=1
+    )  # a served model that finds its labels less probable has no answer
 
     pdf_megabytes: int = Field(100, ge=1)  # of one guideline
     pdf_pages: int = Field(2_000, ge=1)

@@ -17,12 +17,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from inference.abstention import Thresholds
+from inference.admission import ServedModels
+from inference.citations import CitationVerifier
+from inference.gathering import Gatherer, GatheringSettings
+from inference.pipeline import Pipeline, PipelineSettings
+from inference.reference_shelf import ReferenceShelf
 from knowledge.blobs import BlobStore
 from knowledge.pictures import Picture
 from knowledge.registry import Registry
 from knowledge.types import Cut, ExtractedText, Page, PageState, ReferenceCase, Source
+from retrieval.cases import CaseOptions
 from retrieval.embedder import Embedder
 from retrieval.embeddings import EmbeddingStore
+from retrieval.hybrid import HybridOptions
 from retrieval.index import IndexFolder
 from retrieval.lexical import tokenize
 from retrieval.search import Encoders
@@ -183,6 +191,21 @@ class Corpus:
 
     def reader(self) -> IndexReader:
         return IndexReader(self.index, self.registry, self.embeddings)
+
+    def pipeline(
+        self, configuration: dict[str, Any] | None = None, models: ServedModels = ServedModels(),
+        encoders: Encoders | None = None, thresholds: Thresholds = Thresholds(),
+    ) -> Pipeline:  # fmt: skip
+        """A pipeline on this corpus. Reference pictures are grey: no blob was stored."""
+        gathering = GatheringSettings(cases=CaseOptions(alpha=0.7), passages=HybridOptions(cosine_floor=0.0))
+        return Pipeline(
+            Gatherer(self.reader(), encoders or self.encoders, self.registry, gathering),
+            CitationVerifier(self.registry, self.blobs),
+            ReferenceShelf(lambda digest: patch_of((128, 128, 128), int(digest, 16) % 4)),
+            PipelineSettings(gathering, thresholds),
+            configuration or {},
+            models,
+        )
 
     def query_vector(self, text: str) -> Vector:
         vector: Vector = self.encoders.passages.encode_queries([text])[0]

@@ -1,6 +1,9 @@
 """Engines: what turns a request into words. Each is imported from its own module, so that nobody loads what he lacks."""
 
+from inference.engines.dialects import Dialect
 from inference.engines.protocol import Engine
-from inference.engines.types import ChatRequest, Completion, LabelScore, TokenLogprob, label_mass
+from inference.engines.types import ChatRequest, Completion, LabelScore, TokenCount, TokenLogprob, label_mass
 
-__all__ = ["ChatRequest", "Completion", "Engine", "LabelScore", "TokenLogprob", "label_mass"]
+__all__ = [
+    "ChatRequest", "Completion", "Dialect", "Engine", "LabelScore", "TokenCount", "TokenLogprob", "label_mass",
+]  # fmt: skip

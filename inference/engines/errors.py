@@ -1,6 +1,7 @@
 """What can go wrong with an engine. Each error carries its own policy, so that a caller reads it instead of guessing.
 
-Messages hold no prompt, note, picture or answer, and no text a server sent: servers quote the request in their errors.
+As text an error says what happened and then what helps; `args[0]` is the first alone. Messages hold no prompt, note,
+picture or answer, and no text a server sent: servers quote the request in their errors.
 """
 
 from inference.errors import InferenceError
@@ -16,6 +17,9 @@ class EngineError(InferenceError):
     def __init__(self, message: str, *, retry_after: float | None = None) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+    def __str__(self) -> str:
+        return f"{self.args[0]}. {self.help}"
 
 
 class EngineUnreachable(EngineError):

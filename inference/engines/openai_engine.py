@@ -1,22 +1,26 @@
-"""An engine behind an HTTP server that speaks the OpenAI protocol: vLLM, above all."""
+"""An engine behind an HTTP server that speaks the OpenAI protocol: vLLM above all, SGLang and llama.cpp too."""
 
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import anyio
+import httpx2
 import openai
 import stamina
 from anyio import to_thread
 from openai.types.chat import ChatCompletionChunk
 
+from inference.concurrent import all_of
 from inference.engines import openai_wire as wire
 from inference.engines.checking import check_constraint, check_continuations
+from inference.engines.dialects import Dialect
 from inference.engines.errors import EngineError, MalformedAnswer
 from inference.engines.gate import Gate, time_limit
 from inference.engines.openai_errors import translated
-from inference.engines.types import ChatRequest, Completion, LabelScore
+from inference.engines.types import ChatRequest, Completion, LabelScore, TokenCount
 from inference.prompts import Message, TextPart
 
 
@@ -50,11 +54,14 @@ class OpenAIEngine:
         model: str,
         *,
         api_key: str | None = None,
+        dialect: Dialect = Dialect.VLLM,
         timeouts: EngineTimeouts | None = None,
         limits: EngineLimits | None = None,
     ) -> None:
         """`base_url` ends in /v1. `model` is what a probe asks. Nothing is sent yet."""
         self._model = model
+        self._dialect = dialect
+        self._root = base_url.rstrip("/").removesuffix("/v1")
         self._timeouts = timeouts or EngineTimeouts()
         self._limits = limits or EngineLimits()
         self._gate = Gate(self._limits.concurrent, self._limits.waiting)
@@ -62,12 +69,17 @@ class OpenAIEngine:
         # The client insists on a key; one that is no key keeps OPENAI_API_KEY of the environment out of our requests.
         self._client = openai.AsyncOpenAI(base_url=base_url, api_key=api_key or "none", timeout=seconds, max_retries=0)
 
+    @property
+    def can_score(self) -> bool:
+        """See Engine."""
+        return self._dialect.scores_prompts
+
     async def complete(self, request: ChatRequest) -> Completion:
         """See Engine."""
         started = time.perf_counter()
         with time_limit(self._until()):
             async with self._gate.admitted():
-                answer = await self._ask(lambda: wire.body(request))
+                answer = await self._ask(lambda: wire.body(request, self._dialect))
         completion = wire.completion(answer, time.perf_counter() - started)
         check_constraint(request, completion.text, completion.finish_reason)
         return completion
@@ -101,32 +113,34 @@ class OpenAIEngine:
         read its prefix cache when it reports on the prompt. Pictures are sent again each time, but encoded here once.
         """
         check_continuations(continuations)
-        scores: dict[str, LabelScore] = {}
-        failures: list[EngineError] = []
 
-        async def one(continuation: str, body: dict[str, Any]) -> None:
-            try:
-                answer = await self._ask(lambda: body)
-                scores[continuation] = wire.label_score(answer, continuation)
-            except EngineError as error:
-                failures.append(error)
-                group.cancel_scope.cancel()  # one score missing makes the others useless
+        async def one(body: dict[str, Any], continuation: str) -> LabelScore:
+            return wire.label_score(await self._ask(lambda: body), continuation)
 
         with time_limit(self._until()):
-            async with self._gate.admitted(), anyio.create_task_group() as group:
+            async with self._gate.admitted():
                 bodies = await to_thread.run_sync(wire.scoring_bodies, request, continuations)
-                for continuation, body in zip(continuations, bodies, strict=True):
-                    group.start_soon(one, continuation, body)
-        if failures:
-            raise failures[0]
-        return tuple(scores[continuation] for continuation in continuations)
+                pairs = zip(bodies, continuations, strict=True)
+                return tuple(await all_of([partial(one, body, continuation) for body, continuation in pairs]))
+
+    async def count(self, request: ChatRequest) -> TokenCount | None:
+        """See Engine. Pictures are sent: the server looks at them once and keeps what it made of them."""
+        if not self._dialect.counts_chats:
+            return None
+        with time_limit(self._until()):
+            async with self._gate.admitted(), self._gate.slot():
+                body = await to_thread.run_sync(wire.counting_body, request)
+                with translated():
+                    raw = await self._client.post(f"{self._root}/tokenize", cast_to=httpx2.Response, body=body)
+                    counted = wire.Tokens.model_validate_json(raw.content)
+        return TokenCount(counted.count, counted.max_model_len)
 
     async def probe(self) -> float:
         """See Engine. Passes the queue by and is not repeated: it asks whether the server answers now."""
         request = ChatRequest((Message("user", (TextPart("Say yes."),)),), self._model, max_new_tokens=1)
         started = time.perf_counter()
         with time_limit(self._until(self._timeouts.probe)):
-            answer = await self._send(wire.body(request))
+            answer = await self._send(wire.body(request, self._dialect))
         if answer.usage.completion_tokens < 1:
             raise MalformedAnswer("the engine answered without generating anything")
         return time.perf_counter() - started
@@ -151,7 +165,7 @@ class OpenAIEngine:
             return wire.Answer.model_validate_json(raw.content)
 
     async def _open_stream(self, request: ChatRequest) -> openai.AsyncStream[ChatCompletionChunk]:
-        body = await to_thread.run_sync(wire.body, request)
+        body = await to_thread.run_sync(wire.body, request, self._dialect)
         async for attempt in self._attempts():
             with attempt, translated():
                 chunks: openai.AsyncStream[ChatCompletionChunk]

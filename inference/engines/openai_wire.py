@@ -2,16 +2,18 @@
 
 import base64
 import io
-from collections.abc import Sequence
+from collections.abc import MutableMapping, Sequence
 from dataclasses import replace
 from typing import Annotated, Any, Final
+from weakref import WeakKeyDictionary
 
 from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field
 
+from inference.engines.dialects import Dialect, choice_fields, decoding_fields
 from inference.engines.errors import InputRefused, MalformedAnswer
 from inference.engines.types import ChatRequest, Completion, LabelScore, TokenLogprob
-from inference.prompts import ImagePart, Message, Part, Pixels
+from inference.prompts import ImagePart, Message, Part
 
 # A server answers with more fields than these; what we read must be there and have the right type.
 _LENIENT: Final = ConfigDict(extra="ignore", frozen=True)
@@ -81,14 +83,23 @@ class Chunk(BaseModel):
     choices: tuple[Choice, ...]
 
 
-def body(request: ChatRequest) -> dict[str, Any]:
+class Tokens(BaseModel):
+    """The body of vLLM's `/tokenize`."""
+
+    model_config = _LENIENT
+
+    count: int = Field(ge=0)
+    max_model_len: int = Field(ge=1)
+
+
+def body(request: ChatRequest, dialect: Dialect = Dialect.VLLM) -> dict[str, Any]:
     """Keyword arguments for the client. Encodes pictures: about 60 ms for one of 672 pixels, so call it in a thread.
 
     Every decoding field is sent, because a server fills those left out from the checkpoint's generation_config.json.
     """
-    extra: dict[str, Any] = {"top_k": request.top_k, "repetition_penalty": 1.0}
+    extra: dict[str, Any] = decoding_fields(dialect, request.top_k, request.max_new_tokens)
     if request.choice is not None:
-        extra["structured_outputs"] = {"choice": list(request.choice)}
+        extra |= choice_fields(dialect, request.choice)
     if request.json_schema is not None:
         form = {"name": "answer", "schema": dict(request.json_schema), "strict": True}
         extra["response_format"] = {"type": "json_schema", "json_schema": form}
@@ -120,6 +131,13 @@ def scoring_bodies(request: ChatRequest, continuations: Sequence[str]) -> list[d
         {**shared, "messages": [*turns, _begun(request.opening + continuation)], "extra_body": extra}
         for continuation in continuations
     ]
+
+
+def counting_body(request: ChatRequest) -> dict[str, Any]:
+    """What vLLM's `/tokenize` counts: the request's own messages, rendered as for an answer."""
+    whole = body(request)
+    begun = {name: value for name, value in whole["extra_body"].items() if name in _CONTINUE}
+    return {"model": whole["model"], "messages": whole["messages"], **begun}
 
 
 def completion(answer: Answer, latency: float) -> Completion:
@@ -165,18 +183,26 @@ def _begun(opening: str) -> dict[str, Any]:
 
 def _content(parts: Sequence[Part]) -> list[dict[str, Any]]:
     return [
-        {"type": "image_url", "image_url": {"url": _data_url(part.rgb)}}
+        {"type": "image_url", "image_url": {"url": _data_url(part)}}
         if isinstance(part, ImagePart)
         else {"type": "text", "text": part.text}
         for part in parts
     ]
 
 
-def _data_url(rgb: Pixels) -> str:
+# A picture is sent several times within one consultation, a reference in many: its text lives as long as the part.
+_URLS: Final[MutableMapping[ImagePart, str]] = WeakKeyDictionary()
+
+
+def _data_url(part: ImagePart) -> str:
     """PNG, because what the model sees must be what was prepared, and made anew, because EXIF may name a cache key.
 
     No remote address (the server would fetch it) and no `uuid` (it would be the only cache key).
     """
-    buffer = io.BytesIO()
-    Image.fromarray(rgb).save(buffer, "PNG", compress_level=1)  # the fastest: it travels within one machine or rack
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+    known = _URLS.get(part)
+    if known is None:
+        buffer = io.BytesIO()
+        # The fastest level: it travels within one machine or rack.
+        Image.fromarray(part.rgb).save(buffer, "PNG", compress_level=1)
+        known = _URLS[part] = "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+    return known

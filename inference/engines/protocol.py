@@ -1,13 +1,17 @@
-"""What every engine does. One contract suite (tests/integration/test_engine_vllm.py) runs on all of them."""
+"""What every engine does. One contract suite (tests/vllm/test_engine_vllm.py) runs on all of them."""
 
 from collections.abc import AsyncGenerator, Sequence
 from typing import Protocol
 
-from inference.engines.types import ChatRequest, Completion, LabelScore
+from inference.engines.types import ChatRequest, Completion, LabelScore, TokenCount
 
 
 class Engine(Protocol):
     """Turns requests into words. Safe for many tasks of one event loop; every method raises only EngineError."""
+
+    @property
+    def can_score(self) -> bool:
+        """Whether `score` works: some servers do not report log-probabilities of given text."""
 
     async def complete(self, request: ChatRequest) -> Completion:
         """The whole answer. A choice is validated: ConstraintIgnored when the answer is none, MalformedAnswer when it
@@ -27,6 +31,9 @@ class Engine(Protocol):
         tokenizer joins its beginning with the end of the prompt (begin it with the space, and do not end the opening
         with one): then no exact score exists.
         """
+
+    async def count(self, request: ChatRequest) -> TokenCount | None:
+        """The prompt's tokens as the model's own processor makes them; None where the engine cannot count."""
 
     async def probe(self) -> float:
         """Seconds a real generation of one token took; a health page can be fine while the model is dead."""

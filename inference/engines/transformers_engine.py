@@ -23,7 +23,7 @@ from inference.engines.checking import check_constraint, check_continuations
 from inference.engines.errors import ContextTooLong, EngineMisconfigured, EngineOverloaded, InputRefused
 from inference.engines.gate import Gate, time_limit
 from inference.engines.spelling import Speller
-from inference.engines.types import ChatRequest, Completion, LabelScore, TokenLogprob
+from inference.engines.types import ChatRequest, Completion, LabelScore, TokenCount, TokenLogprob
 from inference.prompts import ImagePart, Message, TextPart
 
 _Result = TypeVar("_Result")
@@ -64,6 +64,11 @@ class TransformersEngine:
         configuration: Any = GenerationConfig  # untyped
         self._model.generation_config = configuration(eos_token_id=self._ends, pad_token_id=pad)
 
+    @property
+    def can_score(self) -> bool:
+        """See Engine."""
+        return True
+
     async def complete(self, request: ChatRequest) -> Completion:
         """See Engine. A JSON schema is refused: nothing here could hold an answer to it."""
         started = time.perf_counter()
@@ -99,6 +104,12 @@ class TransformersEngine:
                 return await self._in_thread(
                     lambda stop: tuple(self._score(request, text) for text in continuations if not stop.is_set())
                 )
+
+    async def count(self, request: ChatRequest) -> TokenCount:
+        """See Engine."""
+        with time_limit(anyio.current_time() + self._total):
+            async with self._gate.admitted(), self._gate.slot():
+                return await self._in_thread(lambda _stop: self._count(request))
 
     async def probe(self) -> float:
         """See Engine. Waits for its turn: with one model in one process, busy is alive."""
@@ -195,10 +206,17 @@ class TransformersEngine:
             raise InputRefused(f"the model's template or processor does not take these messages ({name})") from None
         return inputs.to(self._model.device)
 
+    def _count(self, request: ChatRequest) -> TokenCount:
+        with self._alone:
+            return TokenCount(self._inputs(request, "")["input_ids"].shape[1], self._limit)
+
     def _check_length(self, tokens: int) -> None:
-        limit = self._model.config.get_text_config().max_position_embeddings
-        if tokens > limit:
-            raise ContextTooLong(f"prompt and answer exceed the model's context of {limit} tokens")
+        if tokens > self._limit:
+            raise ContextTooLong(f"prompt and answer exceed the model's context of {self._limit} tokens")
+
+    @property
+    def _limit(self) -> int:
+        return int(self._model.config.get_text_config().max_position_embeddings)
 
     def _text(self, ids: Sequence[int]) -> str:
         """What the ids spell; a character that is not complete at the end is left out, as servers do."""

@@ -91,6 +91,14 @@ class LabelScore:
     prompt_tokens: int  # computed for this score, continuation included: what it cost
 
 
+@dataclass(frozen=True, slots=True)
+class TokenCount:
+    """How many tokens a request's prompt has, and how many prompt and answer may have together."""
+
+    prompt: int
+    limit: int
+
+
 def label_mass(scores: Iterable[LabelScore]) -> float:
     """The probability, 0..1, that the answer is any of the labels at all; the rest is "none of these". 0 for none."""
     return math.fsum(math.exp(score.logprob) for score in scores)

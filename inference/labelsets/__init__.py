@@ -43,6 +43,10 @@ class LabelSet:
                 return label
         raise LabelSetBroken(f"label set {self.name} has no label {name!r}")
 
+    def known_as(self, name: str) -> Label | None:
+        """The label that has this name or alias, whatever its case and separators; None where there is none."""
+        return _owners(self).get(_plain(name))
+
     @property
     def answers(self) -> tuple[str, ...]:
         """What a server that constrains its output is told to choose from."""
@@ -73,6 +77,15 @@ def read_label_set(file: Path) -> LabelSet:
         raise LabelSetBroken(f"label set {file.name} cannot be read: {error!r}") from error
     _refuse_shared_names(found)
     return found
+
+
+@cache
+def _owners(labels: LabelSet) -> dict[str, Label]:
+    return {_plain(name): label for label in labels.labels for name in (label.name, label.display, *label.aliases)}
+
+
+def _plain(name: str) -> str:
+    return " ".join(name.casefold().replace("_", " ").replace("-", " ").split())
 
 
 def _label(row: dict[str, Any], numbered: bool) -> Label:

@@ -2,6 +2,7 @@
 
 from inference.profiles.loading import load_profile, profiles, read_profile
 from inference.profiles.types import (
+    AnswerForm,
     Checkpoint,
     Decoding,
     Engine,
@@ -16,6 +17,6 @@ from inference.profiles.types import (
 )
 
 __all__ = [
-    "Checkpoint", "Decoding", "Engine", "EngineFlags", "Figure", "Layout", "ModelProfile", "Preprocessing", "Stage",
-    "Status", "Thinking", "load_profile", "profiles", "read_profile",
+    "AnswerForm", "Checkpoint", "Decoding", "Engine", "EngineFlags", "Figure", "Layout", "ModelProfile", "Preprocessing",
+    "Stage", "Status", "Thinking", "load_profile", "profiles", "read_profile",
 ]  # fmt: skip

@@ -9,6 +9,7 @@ from typing import Any
 from inference.errors import LabelSetBroken, ProfileBroken
 from inference.labelsets import LabelSet, load_label_set
 from inference.profiles.types import (
+    AnswerForm,
     Checkpoint,
     Decoding,
     Engine,
@@ -29,7 +30,7 @@ SIMPLE_KEYS = {
     "title", "stage", "status", "prompts", "prompt", "guided_prompt", "layout", "references", "image_limit",
     "context_length", "labels", "groups", "grounded", "warnings",
 }  # fmt: skip
-TABLES = {"checkpoint", "preprocessing", "decoding", "thinking", "engines", "figures"}
+TABLES = {"checkpoint", "answer", "preprocessing", "decoding", "thinking", "engines", "figures"}
 
 
 def profiles() -> tuple[str, ...]:
@@ -78,6 +79,7 @@ def _profile(name: str, data: Mapping[str, Any]) -> ModelProfile:
         context_length=int(data["context_length"]),
         labels=_label_set(data.get("labels")),
         groups=_label_set(data.get("groups")),
+        answer=AnswerForm(**data.get("answer", {})),
         grounded=bool(data.get("grounded", False)),
         preprocessing=Preprocessing(**data["preprocessing"]),
         decoding=Decoding(**data["decoding"]),
@@ -141,6 +143,8 @@ def _meaning_problems(profile: ModelProfile) -> list[str]:
         problems.append(f"a {profile.stage} model needs a label set")
     if profile.stage is Stage.GROUP and profile.labels is not None and not profile.labels.numbered:
         problems.append(f"label set {profile.labels.name} holds diseases, not groups")
+    if profile.labels is not None and profile.answer.form.count("{label}") != 1:
+        problems.append("the form of its answers must hold {label} once")
     if profile.status in MUST_WARN and not profile.warnings:
         problems.append(f"a {profile.status} model must warn in every answer")
     return problems

@@ -92,12 +92,29 @@ class Thinking:
     """Whether the model thinks before it answers.
 
     `expected`: only what follows the last `</think>` is the answer, and an answer without one is cut off, unless it is
-    nothing but a label. `prefill_empty_block` starts the answer with an empty thought; it should match the training of
-    the HIKARI models and waits for a check on the weights.
+    nothing but a label. `prefill_empty_block` starts the answer with an empty thought: the chat template of a thinking
+    model writes one before every answer it is trained on, so that an answer begun so stands where it stood in training.
     """
 
     expected: bool = False
     prefill_empty_block: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerForm:
+    """How the model words a label: `form` with `{label}` filled is what is chosen from and scored.
+
+    `opening` is given to the model before it, where its answers are longer than the label. `constrained`: by default
+    the server holds the answer to the forms; otherwise the model writes freely and its text is parsed.
+    """
+
+    form: str = "{label}"
+    opening: str = ""
+    constrained: bool = True
+
+    def of(self, answer: str) -> str:
+        """The form of one label, as the model writes it."""
+        return self.form.replace("{label}", answer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +163,7 @@ class ModelProfile:
     context_length: int
     labels: LabelSet | None
     groups: LabelSet | None
+    answer: AnswerForm
     grounded: bool
     preprocessing: Preprocessing
     decoding: Decoding

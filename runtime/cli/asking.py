@@ -1,15 +1,21 @@
 """Commands that ask: a search, a diagnosis."""
 
 import asyncio
+from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
-from inference.types import Consultation, DiagnosisOptions
+from inference.admission import MAX_SEED
+from inference.profiles import Layout
+from inference.types import Answer, Consultation, DiagnosisOptions, EngineFailure, GroupUse, ReportMode
 from knowledge.errors import PictureRefused
 from runtime import printing
 from runtime.cli.group import AS_JSON, Lazy
+from runtime.service import Service
+
+E = TypeVar("E", bound=StrEnum)
 
 PICTURE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -39,6 +45,19 @@ def search(lazy: Lazy, text: str, image: Path | None, k: int, as_json: bool) -> 
 @click.option("--no-cases", is_flag=True, help="Switch case retrieval off.")
 @click.option("--no-passages", is_flag=True, help="Switch guideline retrieval off.")
 @click.option("--no-leak-guard", is_flag=True, help="Let the query find itself; the answer says so.")
+@click.option("--references", type=click.IntRange(0, 20), help="Reference cases shown to the stage 2 model. "
+              "[default: from its profile]")  # fmt: skip
+@click.option("--layout", type=click.Choice([one.value for one in Layout]), help="How they stand in its message.")
+@click.option("--prompt", help="Stage 2's prompt by name, as `dermacite models show PROFILE` lists them.")
+@click.option("--mask-captions", is_flag=True, help="Take the diagnosis out of the captions shown to it.")
+@click.option("--constrain/--free", default=None, help="Hold stage 2 to its labels, or parse its text.")
+@click.option("--group", type=click.Choice([one.value for one in GroupUse]), default=GroupUse.IGNORED.value,
+              show_default=True, help="What becomes of stage 1's group.")  # fmt: skip
+@click.option("--report", type=click.Choice([one.value for one in ReportMode]), help="Who writes about the picture. "
+              "[default: what the reporter does best]")  # fmt: skip
+@click.option("--on-engine-failure", type=click.Choice([one.value for one in EngineFailure]),
+              help="When a served model fails: abstain, or let the reference cases answer. [default: an error]")  # fmt: skip
+@click.option("--seed", type=click.IntRange(0, MAX_SEED), default=0, help="For models that sample.")
 @AS_JSON
 @click.pass_obj
 def diagnose(lazy: Lazy, /, images: tuple[Path, ...], note: str, as_json: bool, **given: Any) -> None:
@@ -51,8 +70,35 @@ def diagnose(lazy: Lazy, /, images: tuple[Path, ...], note: str, as_json: bool, 
         except PictureRefused as error:
             raise PictureRefused(error.reason, f"picture {number}: {error}") from error
     consultation = Consultation(tuple(pictures), note, given["age"], given["sex"], given["body_site"])
-    options = DiagnosisOptions(
-        given["k"], given["alpha"], not given["no_cases"], not given["no_passages"], not given["no_leak_guard"]
-    )
-    answer = asyncio.run(service.pipeline.diagnose(consultation, options))
+    answer = asyncio.run(_answer(service, consultation, _options(given)))
     click.echo(printing.as_json(answer) if as_json else "\n".join(printing.answer_lines(answer)))
+
+
+async def _answer(service: Service, consultation: Consultation, options: DiagnosisOptions) -> Answer:
+    pipeline = await asyncio.to_thread(lambda: service.pipeline)
+    try:
+        return await pipeline.diagnose(consultation, options)
+    finally:
+        await service.close_models()
+
+
+def _options(given: dict[str, Any]) -> DiagnosisOptions:
+    def chosen(kind: type[E], name: str) -> E | None:
+        return None if given[name] is None else kind(given[name])
+
+    return DiagnosisOptions(
+        k=given["k"],
+        alpha=given["alpha"],
+        cases=not given["no_cases"],
+        passages=not given["no_passages"],
+        leak_guard=not given["no_leak_guard"],
+        references=given["references"],
+        layout=chosen(Layout, "layout"),
+        prompt=given["prompt"],
+        captions="masked" if given["mask_captions"] else "shown",
+        group=GroupUse(given["group"]),
+        constrain=given["constrain"],
+        report=chosen(ReportMode, "report"),
+        on_engine_failure=chosen(EngineFailure, "on_engine_failure"),
+        seed=given["seed"],
+    )

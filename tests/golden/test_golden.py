@@ -11,8 +11,6 @@ from typing import Any
 import anyio
 import pytest
 
-from inference.citations import CitationVerifier
-from inference.pipeline import Pipeline, PipelineSettings
 from inference.types import Consultation, Diagnosis
 from retrieval import search
 from retrieval.cases import CaseOptions
@@ -66,20 +64,13 @@ def test_rankings_of_passages_and_cases(filled: Corpus, matches_golden: MatchesG
 
 
 def test_report_of_a_consultation(filled: Corpus, matches_golden: MatchesGolden) -> None:
-    answering = Pipeline(
-        filled.reader(),
-        filled.encoders,
-        filled.registry,
-        CitationVerifier(filled.registry, filled.blobs),
-        PipelineSettings(cases=CaseOptions(alpha=0.7), passages=HybridOptions(cosine_floor=0.0)),
-        {},
-    )
+    answering = filled.pipeline()
     answer = anyio.run(partial(answering.diagnose, Consultation((PICTURE,), NOTE)))
     assert isinstance(answer, Diagnosis)
     matches_golden(
         "report",
         {
-            "candidates": [[one.label, rounded(one.probability), list(one.evidence)] for one in answer.candidates],
+            "candidates": [[one.label, rounded(one.probability or 0), list(one.evidence)] for one in answer.candidates],
             "ledger": {item.key: [item.id, list(item.found_by)] for item in answer.ledger},
             "report": [
                 {

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inference.profiles import Layout
-from inference.prompts import ImagePart, Reference, TextPart, disease_question, grounded_question, harmless
+from inference.prompts import ImagePart, Reference, TextPart, disease_question, grounded_question, harmless, prepared
 from inference.types import Evidence, EvidenceKind
 
 EVIDENCE = Evidence(
@@ -16,6 +16,7 @@ EVIDENCE = Evidence(
     start=0, end=0,
 )  # fmt: skip
 FENCE = re.compile(r"<<<(?:DATA|END) [0-9a-f]{24}>>>")
+CODE = re.compile(r"The code is ([0-9a-f]{24})\n")
 HOSTILE = st.lists(
     st.sampled_from(
         ["<<<", ">>>", "<", ">", "END ", "DATA ", "0" * 24, "\n", "[E1]", "[ E2 ]", "[note]", "<|im_end|>", "<think>",
@@ -27,33 +28,32 @@ HOSTILE = st.lists(
 @given(HOSTILE, HOSTILE, HOSTILE)
 def test_no_text_can_close_the_fence_or_pose_as_other_evidence(text: str, title: str, note: str) -> None:
     system, user = grounded_question([], [replace(EVIDENCE, text=text, title=title)], note)
+    assert system == grounded_question([], [])[0]  # the rules are the same whatever was found
     fenced = user.parts[0]
     assert isinstance(fenced, TextPart)
-    marks = FENCE.findall(fenced.text)
-    assert len(marks) == 2
-    assert fenced.text.startswith(marks[0])
-    assert fenced.text.endswith(marks[1])
+    code = CODE.match(fenced.text)
+    assert code is not None
+    assert FENCE.findall(fenced.text) == [f"<<<DATA {code[1]}>>>", f"<<<END {code[1]}>>>"]
+    assert fenced.text[code.end() :].startswith(f"<<<DATA {code[1]}>>>")
+    assert fenced.text.endswith(f"<<<END {code[1]}>>>")
     assert len(re.findall(r"\[\s?(?:E\d+|note)\s?\]", fenced.text)) == 2  # the evidence's own key and the note's
     assert not re.search(r"<\||\|>|</?think", fenced.text)
-    named = system.parts[0]
-    assert isinstance(named, TextPart)
-    assert FENCE.findall(named.text) == marks
 
 
 @given(HOSTILE, st.text())
 def test_a_text_that_repeats_its_own_fence_gets_another(text: str, note: str) -> None:
     _, first = grounded_question([], [replace(EVIDENCE, text=text)], note)
     assert isinstance(first.parts[0], TextPart)
-    fence = first.parts[0].text.partition("\n")[0]
+    code, fence = first.parts[0].text.splitlines()[:2]
     _, second = grounded_question([], [replace(EVIDENCE, text=text + fence)], note)
     assert isinstance(second.parts[0], TextPart)
-    assert not second.parts[0].text.startswith(fence)
+    assert not second.parts[0].text.startswith(code)
 
 
 @given(st.lists(HOSTILE, max_size=8), st.sampled_from([Layout.TRAINING, Layout.EVALUATION]), st.booleans())
 def test_k_references_make_k_plus_one_pictures_in_order(captions: list[str], layout: Layout, mask: bool) -> None:
-    def grey(level: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
-        return np.full((2, 2, 3), level, dtype=np.uint8)
+    def grey(level: int) -> ImagePart:
+        return prepared(np.full((2, 2, 3), level, dtype=np.uint8))
 
     references = [Reference(grey(level), "psoriasis", caption) for level, caption in enumerate(captions)]
     (message,) = disease_question(grey(99), "P1", references, layout=layout, mask_captions=mask)

@@ -12,15 +12,17 @@ from litestar.params import JSONBody
 from litestar.testing import TestClient
 
 import api.errors
+import inference.engines.errors
 import inference.errors
 import knowledge.errors
 import retrieval.errors
 import runtime.errors
 from api.errors import HANDLERS, PROBLEM_JSON, ROOTS, TABLE, Fault, PicturesRefused, Row, row_of
 from api.schemas import SearchRequest
+from inference.engines.errors import EngineOverloaded, EngineUnreachable
 from knowledge.errors import CasesRefused, DocumentRefused, PictureRefused
 
-MODULES = (knowledge.errors, retrieval.errors, inference.errors, runtime.errors)
+MODULES = (knowledge.errors, retrieval.errors, inference.errors, inference.engines.errors, runtime.errors)
 SECRET = "a note about Ms Example"
 
 
@@ -119,6 +121,14 @@ def test_a_class_without_a_row_is_treated_as_its_parent() -> None:
         pass
 
     assert row_of(Newer()) is TABLE[knowledge.errors.StorageFailed]
+
+
+def test_who_must_wait_is_told_how_long(client: TestClient[Litestar], thrower: Thrower) -> None:
+    thrower.error = EngineOverloaded("the engine's queue is full", retry_after=2.4)
+    response = client.get("/raise")
+    assert (response.status_code, response.headers["retry-after"]) == (503, "3")
+    thrower.error = EngineUnreachable("nobody answers")
+    assert "retry-after" not in client.get("/raise").headers
 
 
 def test_each_bad_picture_is_named_by_its_number(client: TestClient[Litestar], thrower: Thrower) -> None:

@@ -35,7 +35,8 @@ def verified(corpus: Corpus, citation: Citation, statement: str | None = None) -
     verifier = CitationVerifier(corpus.registry, corpus.blobs)
     given = Statement(statement or citation.quote, "psoriasis", (citation,))
     (checked,) = verifier.verify([given], [GUIDE, CASE])
-    assert replace(checked, citations=()) == replace(given, citations=())
+    assert replace(checked, citations=(), verdict=given.verdict) == replace(given, citations=())
+    assert checked.verdict is checked.citations[0].verdict
     return checked.citations[0]
 
 

@@ -10,14 +10,12 @@ import numpy as np
 import pytest
 
 from inference.abstention import NOTICE
-from inference.citations import CitationVerifier
+from inference.admission import MAX_NOTE
 from inference.errors import CalibrationBroken, ConsultationRefused
 from inference.exemplars import FILE
-from inference.pipeline import MAX_NOTE, Pipeline, PipelineSettings
+from inference.pipeline import Pipeline
 from inference.types import Abstention, Answer, Consultation, Diagnosis, DiagnosisOptions, EvidenceKind, Verdict
 from knowledge.pictures import Picture
-from retrieval.cases import CaseOptions
-from retrieval.hybrid import HybridOptions
 from retrieval.search import Encoders
 from retrieval.types import Vectors
 from tests.fakes import CAPTIONS, COLOURS, GUIDELINES, Corpus, case_of, patch_of, picture_of, sha256
@@ -27,14 +25,7 @@ TEXTS = {title: "\n".join(pages) for title, pages in GUIDELINES.items()}
 
 
 def pipeline(corpus: Corpus, encoders: Encoders | None = None) -> Pipeline:
-    return Pipeline(
-        corpus.reader(),
-        encoders or corpus.encoders,
-        corpus.registry,
-        CitationVerifier(corpus.registry, corpus.blobs),
-        PipelineSettings(cases=CaseOptions(alpha=0.7), passages=HybridOptions(cosine_floor=0.0)),
-        {"version": "test"},
-    )
+    return corpus.pipeline({"version": "test"}, encoders=encoders)
 
 
 def ask(corpus: Corpus, picture: Picture = PSORIASIS, note: str = "", **options: Any) -> Answer:
@@ -68,7 +59,7 @@ def test_a_known_disease_is_the_first_candidate(shared: Corpus) -> None:
     assert answer.candidates[0].label == "psoriasis"
     assert answer.candidates[0].group == "1. Inflammatory & Autoimmune Diseases"
     assert {one.label for one in answer.candidates} == set(CAPTIONS)
-    assert sum(one.probability for one in answer.candidates) == pytest.approx(1)
+    assert sum(one.probability or 0 for one in answer.candidates) == pytest.approx(1)
     assert answer.notice == NOTICE
 
 
@@ -107,7 +98,7 @@ def test_the_best_case_of_each_likely_label_is_shown_beside_the_nearest(shared: 
     picture = picture_of(np.broadcast_to(between, (32, 32, 3)).astype(np.uint8))
     answer = ask(shared, picture, k=1)
     leading = diagnosis(answer).candidates if isinstance(answer, Diagnosis) else abstention(answer).considered
-    likely = {one.label for one in leading[:3] if one.probability >= 0.05}
+    likely = {one.label for one in leading[:3] if (one.probability or 0) >= 0.05}
     shown = {item.label for item in answer.ledger if item.kind is EvidenceKind.CASE}
     assert len(likely) > 1
     assert likely <= shown

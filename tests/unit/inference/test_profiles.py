@@ -38,7 +38,7 @@ def test_the_family_is_greedy_and_limited_by_stage(star: str) -> None:
     assert profile.decoding.temperature == 0
     limits = {Stage.GROUP: 32, Stage.DISEASE: 64, Stage.CAPTION: 256}
     assert profile.decoding.max_new_tokens == limits[profile.stage]
-    assert (profile.thinking.expected, profile.thinking.prefill_empty_block) == (True, False)
+    assert (profile.thinking.expected, profile.thinking.prefill_empty_block) == (True, True)
     assert profile.preprocessing.tokens_per_picture == 21 * 21
     assert set(profile.engines) == set(Engine)
 

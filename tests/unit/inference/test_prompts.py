@@ -23,7 +23,7 @@ from inference.prompts import (
     group_question,
     harmless,
     mask_label,
-    prepare_picture,
+    prepared,
     with_empty_thought,
 )
 from inference.types import Evidence, EvidenceKind
@@ -34,6 +34,10 @@ GROUP = "3. Malignant Skin Tumors"
 
 def picture(grey: int, width: int = 40, height: int = 30) -> Pixels:
     return np.full((height, width, 3), grey, dtype=np.uint8)
+
+
+def shot(grey: int) -> ImagePart:
+    return prepared(picture(grey))
 
 
 def shown(messages: tuple[Message, ...]) -> str:
@@ -53,9 +57,9 @@ def golden(name: str) -> str:
 
 
 REFERENCES = (
-    Reference(picture(1), "psoriasis", "Red plaques with silvery scale."),
-    Reference(picture(2), "lichen planus", "Violet flat papules."),
-    Reference(picture(3), "psoriasis", ""),
+    Reference(shot(1), "psoriasis", "Red plaques with silvery scale."),
+    Reference(shot(2), "lichen planus", "Violet flat papules."),
+    Reference(shot(3), "psoriasis", ""),
 )
 
 
@@ -79,13 +83,13 @@ def test_all_prompts_of_the_specification_are_there() -> None:
 @pytest.mark.parametrize(
     ("name", "messages"),
     [
-        ("stage1", group_question(picture(9))),
-        ("stage2-single", disease_question(picture(9), "T1")),
-        ("stage2-training", disease_question(picture(9), "T3", REFERENCES[:1], layout=Layout.TRAINING)),
-        ("stage2-evaluation", disease_question(picture(9), "P0", REFERENCES, layout=Layout.EVALUATION)),
-        ("stage2-group", disease_question(picture(9), "P0g", REFERENCES[:1], layout=Layout.TRAINING, group=GROUP)),
-        ("stage3", caption_question(picture(9))),
-        ("stage3-guided", caption_question(picture(9), "lichen planus")),
+        ("stage1", group_question(shot(9))),
+        ("stage2-single", disease_question(shot(9), "T1")),
+        ("stage2-training", disease_question(shot(9), "T3", REFERENCES[:1], layout=Layout.TRAINING)),
+        ("stage2-evaluation", disease_question(shot(9), "P0", REFERENCES, layout=Layout.EVALUATION)),
+        ("stage2-group", disease_question(shot(9), "P0g", REFERENCES[:1], layout=Layout.TRAINING, group=GROUP)),
+        ("stage3", caption_question(shot(9))),
+        ("stage3-guided", caption_question(shot(9), "lichen planus")),
     ],
 )
 def test_each_layout_is_what_the_models_know(name: str, messages: tuple[Message, ...]) -> None:
@@ -93,8 +97,8 @@ def test_each_layout_is_what_the_models_know(name: str, messages: tuple[Message,
 
 
 def test_masked_captions_keep_the_label_line_and_lose_the_word() -> None:
-    reference = Reference(picture(1), "acne vulgaris", "Acne on the cheek, acne_vulgaris of long standing, acneiform.")
-    (message,) = disease_question(picture(9), "P0", [reference], layout=Layout.EVALUATION, mask_captions=True)
+    reference = Reference(shot(1), "acne vulgaris", "Acne on the cheek, acne_vulgaris of long standing, acneiform.")
+    (message,) = disease_question(shot(9), "P0", [reference], layout=Layout.EVALUATION, mask_captions=True)
     assert message.parts[2] == TextPart(
         "Reference 1: acne vulgaris\nDescription: [diagnosis] on the cheek, [diagnosis] of long standing, acneiform."
     )
@@ -116,11 +120,11 @@ def test_a_label_is_masked_in_whole_words(caption: str, label: str, masked: str)
 
 def test_references_need_a_layout_and_prompts_their_slots() -> None:
     with pytest.raises(PromptRefused, match="single layout"):
-        disease_question(picture(9), "T1", REFERENCES)
+        disease_question(shot(9), "T1", REFERENCES)
     with pytest.raises(PromptRefused, match="P0g takes group; given: nothing"):
-        disease_question(picture(9), "P0g")
+        disease_question(shot(9), "P0g")
     with pytest.raises(PromptRefused, match="P0 takes nothing; given: group"):
-        disease_question(picture(9), "P0", group=GROUP)
+        disease_question(shot(9), "P0", group=GROUP)
     with pytest.raises(PromptRefused, match="no prompt 'P7'"):
         prompt_text("P7")
 
@@ -135,16 +139,16 @@ def test_pictures_are_thumbnails_and_never_enlarged() -> None:
     noise = np.random.default_rng(0).integers(0, 256, (900, 1344, 3), dtype=np.uint8)
     image = Image.fromarray(noise)
     image.thumbnail((672, 672), Image.Resampling.LANCZOS)
-    np.testing.assert_array_equal(prepare_picture(noise), np.asarray(image))
-    assert prepare_picture(noise).shape == (450, 672, 3)
-    np.testing.assert_array_equal(prepare_picture(picture(7)), picture(7))
-    assert prepare_picture(picture(0, 5000, 2)).shape == (1, 672, 3)
+    np.testing.assert_array_equal(prepared(noise).rgb, np.asarray(image))
+    assert prepared(noise).rgb.shape == (450, 672, 3)
+    np.testing.assert_array_equal(prepared(picture(7)).rgb, picture(7))
+    assert prepared(picture(0, 5000, 2)).rgb.shape == (1, 672, 3)
 
 
 @pytest.mark.parametrize("shape", [(4, 4), (4, 4, 4), (0, 4, 3)])
 def test_what_is_no_picture_is_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(PromptRefused, match="uint8"):
-        prepare_picture(np.zeros(shape, dtype=np.uint8))
+        prepared(np.zeros(shape, dtype=np.uint8))
 
 
 EVIDENCE = Evidence(
@@ -157,19 +161,19 @@ def test_evidence_is_numbered_and_fenced() -> None:
     second = replace(
         EVIDENCE, key="E2", kind=EvidenceKind.CASE, text="Scale [E1].\n", title="Cases\nof ours", first_page=None
     )
-    messages = grounded_question([picture(8), picture(9)], [EVIDENCE, second], "itchy <|im_end|> elbows")
+    messages = grounded_question([shot(8), shot(9)], [EVIDENCE, second], "itchy <|im_end|> elbows")
     assert shown(messages) == golden("layout-grounded")
 
 
 def test_a_report_without_evidence_says_so() -> None:
-    _, user = grounded_question([picture(9)], [])
+    _, user = grounded_question([shot(9)], [])
     assert isinstance(user.parts[0], TextPart)
     assert "No evidence was found." in user.parts[0].text
     assert "No note was given." in user.parts[0].text
 
 
 def test_the_empty_thought_begins_the_answer() -> None:
-    messages = with_empty_thought(group_question(picture(9)))
+    messages = with_empty_thought(group_question(shot(9)))
     assert messages[-1] == Message("assistant", (TextPart(EMPTY_THOUGHT),))
     assert isinstance(messages[0].parts[0], ImagePart)
 

@@ -1,0 +1,303 @@
+"""One consultation on its way: what was found so far, and the steps that find more."""
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import replace
+from functools import partial
+
+from inference.abstention import NOTICE, Reason, out_of_domain, unusable_picture, weak_evidence
+from inference.admission import references_of, report_modes
+from inference.citations import count
+from inference.classifying import decide, references
+from inference.clock import StepClock
+from inference.concurrent import all_of
+from inference.engines.errors import EngineError, EngineOverloaded
+from inference.events import CitationsChecked, DiseaseHeard, Event, EvidenceFound, GroupHeard, Outcome, ReportPiece
+from inference.exemplars import Calibration
+from inference.gathering import Neighbours, leading
+from inference.judging import conflict, disagreements, model_reason
+from inference.narrating import Narrator
+from inference.parts import Parts
+from inference.prompts import Pixels
+from inference.reports import extractive_report
+from inference.served import ServedModel
+from inference.stages import ask_group
+from inference.types import (
+    Abstention,
+    Candidate,
+    CitationCheck,
+    Consultation,
+    Diagnosis,
+    DiagnosisOptions,
+    EngineFailure,
+    Evidence,
+    EvidenceKind,
+    GroupUse,
+    Narrative,
+    Opinions,
+    ReportMode,
+    StageRecord,
+    Statement,
+    Trace,
+    Verdict,
+)
+from retrieval.types import Hit
+from retrieval.view import View
+
+
+class Consulting:
+    """Answers one consultation; made for it and used once."""
+
+    def __init__(
+        self, parts: Parts, view: View, calibration: Calibration, consultation: Consultation, options: DiagnosisOptions
+    ) -> None:
+        self._parts, self._view, self._calibration = parts, view, calibration
+        self._consultation, self._options = consultation, options
+        self._decider: ServedModel | None = parts.models.disease
+        self._clock = StepClock()
+        self._found = Neighbours()
+        self._shown: list[Hit] = []
+        self._ledger: tuple[Evidence, ...] = ()
+        self._words = ""
+        self._opinions = Opinions()
+        self._candidates: tuple[Candidate, ...] = ()
+        self._narrative: Narrative | None = None
+        self._warnings: list[str] = []
+        self._records: list[StageRecord] = []
+        self._uses: dict[str, list[str]] = {}
+
+    async def events(self) -> AsyncGenerator[Event, None]:
+        """What happens, in order; the last is the outcome. Raises EngineError where no way around it was asked for."""
+        reason = unusable_picture(self._consultation.pictures, self._parts.thresholds)
+        if reason is not None:
+            yield self._declined(reason)
+            return
+        reason = await self._look_around()
+        yield EvidenceFound(self._ledger)
+        if self._opinions.group is not None:
+            yield GroupHeard(self._opinions.group)
+        reason = reason or await self._decide()
+        yield DiseaseHeard(self._candidates, self._opinions.disease)
+        known = len(self._ledger)
+        await self._parts.blocking(self._read_guidelines)
+        yield EvidenceFound(self._ledger[known:])
+        reason = reason or self._weakness()
+        if reason is None:
+            async with aclosing(self._narrate()) as told:
+                async for one in told:
+                    if isinstance(one, Reason):
+                        reason = one
+                        break
+                    yield one
+        if reason is not None:
+            yield self._declined(reason)
+            return
+        report, checked = await self._parts.blocking(self._report)
+        yield CitationsChecked(report, checked)
+        yield self._diagnosed(report, checked)
+
+    # --- retrieval and stage 1: neither needs the other ------------------------------------------------------------
+
+    async def _look_around(self) -> Reason | None:
+        failures = await all_of([self._find_neighbours, self._ask_group])
+        self._opinions = replace(self._opinions, neighbours=self._candidates)
+        return next((reason for reason in failures if reason is not None), None)
+
+    async def _find_neighbours(self) -> None:
+        await self._parts.blocking(self._search_cases)
+
+    def _search_cases(self) -> None:
+        gatherer, options = self._parts.gatherer, self._options
+        self._found = gatherer.neighbours(self._view, self._consultation, options, self._calibration, self._clock)
+        self._warnings += self._found.ranking.warnings
+        self._words = gatherer.question(self._consultation, self._found)
+        self._shown = gatherer.shown(self._found, options, self._references)
+        self._ledger = gatherer.ledger(self._found, self._shown)
+        self._candidates = self._with_evidence(self._found.vote)
+
+    async def _ask_group(self) -> Reason | None:
+        model = self._parts.models.group
+        if model is None:
+            return None
+        try:
+            with self._clock.step("group"):
+                opinion, record = await ask_group(model, self._pixels, self._options.seed)
+        except EngineError as error:
+            if self._options.group is not GroupUse.IGNORED:
+                return self._around(error, "stage 1")
+            self._warnings.append(f"stage 1 was not heard ({error.reason}); its group would have changed nothing")
+            return None
+        self._heard(model, record)
+        self._opinions = replace(self._opinions, group=opinion)
+        return None
+
+    # --- stage 2 ---------------------------------------------------------------------------------------------------
+
+    async def _decide(self) -> Reason | None:
+        """The served model's candidates in place of the vote, which is kept beside them."""
+        model = self._decider
+        if model is None:
+            return None
+        keys = {item.id: item.key for item in self._ledger}
+        shown = await self._parts.blocking(
+            partial(references, model, self._parts.shelf, self._found, self._shown[: self._references], keys)
+        )
+        try:
+            with self._clock.step("disease"):
+                decided = await decide(model, self._pixels, shown, self._options, self._opinions.group)
+        except EngineError as error:
+            return self._around(error, "stage 2")
+        self._heard(model, decided.record)
+        self._warnings += decided.warnings
+        self._opinions = replace(self._opinions, disease=decided.opinion)
+        self._candidates = self._with_evidence(decided.candidates)
+        return None
+
+    def _weakness(self) -> Reason | None:
+        """Why what was heard does not carry an answer."""
+        thresholds = self._parts.thresholds
+        opinion = self._opinions.disease
+        if opinion is None:
+            return weak_evidence(self._candidates, self._found.similarity, self._calibration, thresholds)
+        self._warnings += disagreements(self._opinions, self._candidates, self._named)
+        return (
+            out_of_domain(self._found.similarity, self._calibration)
+            or model_reason(opinion, self._candidates, thresholds)
+            or conflict(self._opinions.neighbours, self._candidates, self._named, thresholds)
+        )
+
+    # --- guidelines ------------------------------------------------------------------------------------------------
+
+    def _read_guidelines(self) -> None:
+        """Passages about the candidates, and the nearest case of each where the ledger has none yet."""
+        gatherer = self._parts.gatherer
+        with self._clock.step("passages"):
+            passages, remarks = (
+                gatherer.passages(self._view, self._candidates, self._words) if self._options.passages else ((), ())
+            )
+        self._warnings += remarks
+        with self._clock.step("ledger"):
+            if self._shown and self._opinions.disease is not None:
+                self._shown += gatherer.contrast(self._found, self._candidates, self._shown, self._named)
+            self._ledger = gatherer.ledger(self._found, self._shown, passages)
+            self._candidates = self._with_evidence(self._candidates)
+
+    # --- report ----------------------------------------------------------------------------------------------------
+
+    async def _narrate(self) -> AsyncGenerator[Event | Reason, None]:
+        """The model's text piece by piece; a reason where its failure is to end in an abstention."""
+        model = self._parts.models.report
+        mode = self._options.report or report_modes(model.profile if model else None)[-1]
+        if model is None or mode is ReportMode.EXTRACTIVE:
+            return
+        narrator = Narrator(model, mode, self._candidates[0], self._ledger)
+        try:
+            with self._clock.step("narrative"):
+                written = narrator.pieces(self._pixels, self._consultation.note, self._options.seed)
+                async with aclosing(written) as pieces:
+                    async for piece in pieces:
+                        yield ReportPiece(piece)
+            idf = self._view.passages.lexical.idf
+            narrative = await self._parts.blocking(partial(narrator.narrative, self._parts.verifier, idf))
+        except EngineError as error:
+            reason = self._around(error, "stage 3")
+            if reason is not None:
+                yield reason
+            return
+        self._heard(model, narrator.record)
+        self._narrative = narrative
+        if narrative.conflict:
+            self._warnings.append(f"{narrative.model}: {narrative.conflict}")
+
+    def _report(self) -> tuple[tuple[Statement, ...], CitationCheck]:
+        """Quotes, after what a grounded model stated; only statements whose citations hold."""
+        with self._clock.step("report"):
+            idf = self._view.passages.lexical.idf
+            quotes = extractive_report(leading(self._candidates), self._ledger, self._words, idf)
+        with self._clock.step("verify"):
+            quoted = self._parts.verifier.verify(quotes, self._ledger)
+        told = self._narrative.statements if self._narrative else ()
+        grounded = told if self._narrative and self._narrative.mode is ReportMode.GROUNDED else ()
+        checked = (*grounded, *quoted)
+        kept = tuple(statement for statement in checked if statement.verdict is not Verdict.UNSUPPORTED)
+        if len(kept) < len(checked):
+            left_out = len(checked) - len(kept)
+            self._warnings.append(f"{left_out} statements were left out: their citations could not be verified")
+        return kept, count((*told, *quoted))
+
+    # --- answers ---------------------------------------------------------------------------------------------------
+
+    def _diagnosed(self, report: tuple[Statement, ...], checked: CitationCheck) -> Outcome:
+        return Outcome(
+            Diagnosis(
+                self._candidates, report, self._used_ledger(), checked, self._trace(), self._all_warnings(), NOTICE,
+                self._opinions, self._narrative,
+            )
+        )  # fmt: skip
+
+    def _declined(self, reason: Reason) -> Outcome:
+        return Outcome(
+            Abstention(
+                reason.name, reason.explanation, reason.helps, tuple(leading(self._candidates)), self._used_ledger(),
+                self._trace(), self._all_warnings(), NOTICE, self._opinions,
+            )
+        )  # fmt: skip
+
+    def _trace(self) -> Trace:
+        voters = tuple(hit.id for hit in self._found.ranking.hits[: self._calibration.k])
+        decider = self._decider.profile.name if self._decider else None
+        return Trace(
+            self._parts.effective(self._view, self._calibration, self._options, decider), self._clock.timings_ms(),
+            self._found.ranking.excluded, voters, tuple(self._records),
+        )  # fmt: skip
+
+    def _all_warnings(self) -> tuple[str, ...]:
+        uncalibrated = (
+            () if self._calibration.queries else ("probabilities are not calibrated; run: dermacite reindex",)
+        )
+        return tuple(dict.fromkeys((*self._warnings, *uncalibrated)))
+
+    def _used_ledger(self) -> tuple[Evidence, ...]:
+        return tuple(replace(item, used_in=tuple(self._uses.get(item.key, ()))) for item in self._ledger)
+
+    # --- what the steps share --------------------------------------------------------------------------------------
+
+    @property
+    def _pixels(self) -> Sequence[Pixels]:
+        return [picture.rgb for picture in self._consultation.pictures]
+
+    @property
+    def _references(self) -> int:
+        return references_of(self._options, self._decider.profile) if self._decider else 0
+
+    def _named(self, label: str) -> str:
+        """A case's label as the deciding model calls it, where it knows it."""
+        known = self._decider.labels.known_as(label) if self._decider else None
+        return label if known is None else known.name
+
+    def _with_evidence(self, candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
+        keys: dict[str, list[str]] = {}
+        for item in self._ledger:
+            if item.kind is EvidenceKind.CASE and item.label is not None:
+                keys.setdefault(self._named(item.label), []).append(item.key)
+        return tuple(replace(one, evidence=tuple(keys.get(self._named(one.label), ()))) for one in candidates)
+
+    def _heard(self, model: ServedModel, record: StageRecord) -> None:
+        self._records.append(record)
+        self._warnings += [f"{model.profile.name}: {warning}" for warning in model.profile.warnings]
+        for key in record.references:
+            self._uses.setdefault(key, []).append(record.stage)
+
+    def _around(self, error: EngineError, what: str) -> Reason | None:
+        """What the caller asked for when an engine fails: a reason to abstain, or None and the embedded way goes on.
+
+        Raises the error when nothing was asked for, and when the engine is only busy: the caller can come again.
+        """
+        if isinstance(error, EngineOverloaded) or self._options.on_engine_failure is None:
+            raise error
+        if self._options.on_engine_failure is EngineFailure.ABSTAIN:
+            return Reason(error.reason, f"{what.capitalize()} failed: {error.args[0]}.", error.help)
+        self._warnings.append(f"{what} failed ({error.reason}): the embedded way answers instead, as was asked for")
+        if what != "stage 3":
+            self._decider = None
+        return None

@@ -1,0 +1,153 @@
+"""What retrieval gives a consultation: neighbours and their vote, passages, and the ledger both are cited from.
+
+Everything here blocks; the pipeline calls it in threads.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from inference.clock import StepClock
+from inference.evidence import Found, ledger_of
+from inference.exemplars import Calibration, vote
+from inference.labels import group_of
+from inference.types import Candidate, Consultation, DiagnosisOptions, Evidence
+from knowledge.registry import Registry
+from knowledge.types import ReferenceCase
+from retrieval import search
+from retrieval.cases import CaseOptions
+from retrieval.expansion import morphology_words
+from retrieval.hybrid import HybridOptions
+from retrieval.leakage import Probe
+from retrieval.types import Hit, Ranking
+from retrieval.view import IndexReader, View
+
+ASKED = 3  # candidates for which passages are sought and quotes given
+WORTH_ASKING = 0.05  # probability below which a label is not a candidate worth a reader's time
+MORPHOLOGY_FROM = 5  # neighbours whose captions say which findings to ask for
+
+
+@dataclass(frozen=True, slots=True)
+class GatheringSettings:
+    """What is sought. `shown_cases` stand in the ledger, `passages_per_query` are sought for each question."""
+
+    shown_cases: int = 5
+    passages_per_query: int = 4
+    cases: CaseOptions = field(default_factory=CaseOptions)
+    passages: HybridOptions = field(default_factory=lambda: HybridOptions(cosine_floor=0.2))
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbours:
+    """What case retrieval gave: the ranking, its hydrated cases, the vote, and the best picture cosine."""
+
+    ranking: Ranking = field(default_factory=lambda: Ranking(()))
+    cases: Mapping[str, ReferenceCase] = field(default_factory=dict)
+    vote: tuple[Candidate, ...] = ()
+    similarity: float | None = None
+
+    @property
+    def hits(self) -> list[Hit]:
+        """Those the registry still knows, nearest first."""
+        return [hit for hit in self.ranking.hits if hit.id in self.cases]
+
+
+class Gatherer:
+    """Searches one knowledge base for consultations."""
+
+    def __init__(
+        self, reader: IndexReader, encoders: search.Encoders, registry: Registry, settings: GatheringSettings
+    ) -> None:
+        self._reader = reader
+        self._encoders = encoders
+        self._registry = registry
+        self.settings = settings
+        self._calibration: tuple[Path | None, Calibration] | None = None
+
+    def view(self) -> tuple[View, Calibration]:
+        """What is searched now, and how its votes are calibrated."""
+        view = self._reader.view()
+        if self._calibration is None or self._calibration[0] != view.generation:
+            self._calibration = (view.generation, Calibration.load(view.generation))
+        return view, self._calibration[1]
+
+    def neighbours(
+        self, view: View, consultation: Consultation, options: DiagnosisOptions, calibration: Calibration,
+        clock: StepClock,
+    ) -> Neighbours:  # fmt: skip
+        """Reference cases like the pictures, and how they vote; nothing when cases are switched off or there are none."""
+        if not options.cases or not view.cases.ids:
+            return Neighbours()
+        with clock.step("encode_pictures"):
+            pictures = search.encode_pictures(self._encoders, [picture.rgb for picture in consultation.pictures])
+        with clock.step("neighbours"):
+            alpha = self.settings.cases.alpha if options.alpha is None else options.alpha
+            asked = replace(self.settings.cases, alpha=alpha, k=max(self.settings.cases.k, calibration.k))
+            probe = _probe(consultation) if options.leak_guard else None
+            ranking = search.neighbours(view, self._encoders, pictures, consultation.note, probe, asked)
+            cases = self._registry.cases([hit.id for hit in ranking.hits])
+        voters = [(cases[hit.id].label, hit.score) for hit in ranking.hits if hit.id in cases]
+        votes = vote(voters, view.cases.labels, calibration) if voters else []
+        groups = {case.label: case.group for case in cases.values()}
+        candidates = tuple(Candidate(label, p, groups.get(label) or group_of(label), ()) for label, p in votes)
+        best = max((hit.legs["picture"].score for hit in ranking.hits), default=None)
+        return Neighbours(ranking, cases, candidates, best)
+
+    def question(self, consultation: Consultation, found: Neighbours) -> str:
+        """The words to look for in guidelines: note, body site, and what the nearest captions agree on."""
+        nearest = [found.cases[hit.id].caption for hit in found.hits[:MORPHOLOGY_FROM]]
+        site = consultation.body_site or ""
+        return " ".join(filter(None, (consultation.note.strip(), site, *morphology_words(nearest))))
+
+    def passages(
+        self, view: View, candidates: Sequence[Candidate], words: str
+    ) -> tuple[tuple[Found, ...], tuple[str, ...]]:
+        """Passages for each likely candidate and for the words themselves; and what was degraded."""
+        if not view.passages.ids:
+            return (), ("there are no guideline passages; add some: dermacite ingest documents FILE...",)
+        options = replace(self.settings.passages, k=self.settings.passages_per_query)
+        questions = {f"candidate {one.label}": f"{one.label}. {words}" for one in leading(candidates)}
+        if words:
+            questions["note and findings"] = words
+        rankings = {by: search.passages(view, self._encoders, text, options) for by, text in questions.items()}
+        found = tuple(Found(hit, by) for by, ranking in rankings.items() for hit in ranking.hits)
+        warnings = (f"{by}: {warning}" for by, ranking in rankings.items() for warning in ranking.warnings)
+        return found, tuple(warnings)
+
+    def shown(self, found: Neighbours, options: DiagnosisOptions, references: int) -> list[Hit]:
+        """The hits the ledger begins with: the nearest, at least those a model is shown, and the best of each likely
+        label even when others crowd it out, because the reader needs the contrast."""
+        wanted = self.settings.shown_cases if options.k is None else options.k
+        chosen = found.hits[: max(wanted, references)]
+        return chosen + self.contrast(found, found.vote, chosen) if wanted else chosen
+
+    def contrast(
+        self, found: Neighbours, candidates: Sequence[Candidate], shown: Sequence[Hit],
+        named: Callable[[str], str] = str,
+    ) -> list[Hit]:  # fmt: skip
+        """The nearest case of each likely label that `shown` lacks; `named` gives a case's label its name there."""
+        have = {hit.id for hit in shown}
+        best = (
+            next((hit for hit in found.hits if named(found.cases[hit.id].label) == one.label), None)
+            for one in leading(candidates)
+        )
+        return [hit for hit in best if hit is not None and hit.id not in have]
+
+    def ledger(self, found: Neighbours, shown: Sequence[Hit], passages: Sequence[Found] = ()) -> tuple[Evidence, ...]:
+        """Cases in the order shown, then passages. More at the end never renumbers what is there."""
+        texts = self._registry.passages([item.hit.id for item in passages])
+        return ledger_of([Found(hit, "similar case") for hit in shown], found.cases, passages, texts)
+
+
+def leading(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """The candidates worth a reader's time. One without a probability is the only answer there is."""
+    return [one for one in candidates[:ASKED] if one.probability is None or one.probability >= WORTH_ASKING]
+
+
+def _probe(consultation: Consultation) -> Probe:
+    return Probe(
+        originals=frozenset(picture.sha256 for picture in consultation.pictures),
+        hashes=tuple(picture.perceptual_hash for picture in consultation.pictures),
+        lesions=frozenset(filter(None, [consultation.lesion])),
+        subjects=frozenset(filter(None, [consultation.subject])),
+    )

@@ -1,0 +1,76 @@
+"""From settings to served models: each role's profile, the engine that reaches it, its calibration."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from inference.admission import ServedModels, can_report
+from inference.engines import Dialect, Engine
+from inference.engines.openai_engine import EngineLimits, EngineTimeouts, OpenAIEngine
+from inference.label_probabilities import LabelCalibration
+from inference.profiles import ModelProfile, Stage, load_profile
+from inference.served import ServedModel
+from runtime.errors import SettingsRefused
+from runtime.settings import ModelChoice, Settings
+
+# What stands in a setting where no served model is meant.
+EMBEDDED = {"grouper": "none", "classifier": "exemplar", "reporter": "extractive"}
+_ABLE: dict[str, tuple[Callable[[ModelProfile], bool], str]] = {
+    "grouper": (lambda profile: profile.stage is Stage.GROUP, "answers with groups (stage 1)"),
+    "classifier": (lambda profile: profile.stage is Stage.DISEASE, "answers with diseases (stage 2)"),
+    "reporter": (can_report, "writes about pictures (stage 3, or an instruct model)"),
+}
+
+
+def served_models(settings: Settings, calibrations: Path) -> ServedModels:
+    """The models the settings name; loads those that run in this process, sends nothing to those that do not.
+
+    `calibrations` is the folder of their calibration files. Raises SettingsRefused, ProfileBroken for an unknown name,
+    CalibrationBroken, and EngineMisconfigured when weights cannot be loaded.
+    """
+    engines: dict[str, ServedModel] = {}
+    for role in EMBEDDED:
+        name = getattr(settings, role)
+        if name != EMBEDDED[role] and name not in engines:
+            engines[name] = _served(role, name, settings.models.get(name), calibrations)
+    return ServedModels(*(engines.get(getattr(settings, role)) for role in EMBEDDED))
+
+
+def _served(role: str, name: str, choice: ModelChoice | None, calibrations: Path) -> ServedModel:
+    profile = load_profile(name)
+    able, means = _ABLE[role]
+    if not able(profile):
+        raise SettingsRefused(
+            f"{role} = {name!r}: this model does not do that; choose one that {means}: dermacite models list"
+        )
+    if choice is None:
+        raise SettingsRefused(
+            f"{name} is configured as {role} and nothing says where it is served. In settings.toml: "
+            f'[models.{name}] url = "http://127.0.0.1:8001/v1". Start it: dermacite models command {name}'
+        )
+    served_as = choice.model or name
+    engine = _local(choice, served_as) if choice.url is None else _remote(choice, choice.url, served_as)
+    calibration = LabelCalibration.load(calibrations / f"{name}.json")
+    return ServedModel(profile, engine, served_as, choice.engine, calibration)
+
+
+def _remote(choice: ModelChoice, url: str, model: str) -> Engine:
+    return OpenAIEngine(
+        url,
+        model,
+        api_key=choice.api_key.get_secret_value() if choice.api_key else None,
+        dialect=Dialect(choice.engine),
+        timeouts=EngineTimeouts(choice.connect_seconds, choice.read_seconds, choice.total_seconds),
+        limits=EngineLimits(choice.concurrent, choice.waiting),
+    )
+
+
+def _local(choice: ModelChoice, model: str) -> Engine:
+    # Imports torch and transformers: seconds that a service with remote models does not owe.
+    from inference.engines.transformers_engine import TransformersEngine
+
+    if choice.folder is None:
+        raise SettingsRefused("engine transformers needs the folder of the weights")
+    return TransformersEngine(
+        choice.folder, model, adapter=choice.adapter, device=choice.device, total_timeout=choice.total_seconds,
+        waiting=choice.waiting,
+    )  # fmt: skip
