@@ -10,10 +10,10 @@ HOME_OPTION := $(if $(HOME_DIR),--home $(HOME_DIR),)
 export HF_HUB_OFFLINE ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install vllm-env demo serve test test-vllm check fix bench
+.PHONY: help install vllm-env demo serve test test-local test-vllm check fix bench
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: $(VENV)/installed ## Install everything into .venv (about 6 GB, 3 minutes)
 
@@ -39,10 +39,12 @@ demo: install ## Build a knowledge base from the sample corpus, diagnose a pictu
 serve: install ## Answer over HTTP on this machine (http://127.0.0.1:8000)
 	$(BIN)/dermacite $(HOME_OPTION) serve
 
-test: install ## Run every test but those of a served model
+test: test-local test-vllm ## Run every test
+
+test-local: install ## Run every test but those of a served model
 	$(BIN)/python -m pytest --ignore tests/vllm
 
-test-vllm: install vllm-env ## Run the tests of the engines on a real vLLM server
+test-vllm: install vllm-env ## Run the tests of engines and consultations on a real vLLM server
 	$(BIN)/python -m pytest tests/vllm
 
 check: install ## Lint, types, layers, dependencies

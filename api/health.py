@@ -1,8 +1,10 @@
-"""Is the process alive, and can its answers be trusted? Readiness proves every leg of retrieval on known items."""
+"""Is the process alive, and can its answers be trusted? Readiness proves every leg of retrieval on known items, and every
+served model by a token it generates."""
 
 import logging
 import time
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import anyio
@@ -14,6 +16,9 @@ from litestar.di import NamedDependency
 from api.errors import ROOTS
 from api.openapi import example, problems
 from api.schemas import Alive, Ready
+from inference.concurrent import all_of
+from inference.engines.errors import EngineError
+from inference.served import ServedModel
 from retrieval.canary import LegCheck, check_legs
 from runtime.service import Service
 
@@ -49,7 +54,7 @@ class Readiness:
     async def warm_up(self) -> None:
         """Load everything and use it once, so that the first caller does not wait. What fails is told by `probe`."""
         try:
-            self._proof = await anyio.to_thread.run_sync(self._use_once, limiter=self._limiter)
+            self._proof = await self._with_models(await anyio.to_thread.run_sync(self._use_once, limiter=self._limiter))
         except Exception as error:
             # The service must come up all the same: only then can a probe, which will meet it again, answer at all.
             _log.error("warming up failed: %s", type(error).__qualname__)
@@ -63,8 +68,19 @@ class Readiness:
         arrived = time.monotonic()
         async with self._lock:
             if self._proof is None or self._proof.at < arrived:
-                self._proof = await anyio.to_thread.run_sync(self._prove, self._proof, limiter=self._limiter)
+                proof = await anyio.to_thread.run_sync(self._prove, self._proof, limiter=self._limiter)
+                self._proof = proof if proof is self._proof else await self._with_models(proof)
             return self._proof.ready
+
+    async def _with_models(self, proof: _Proof) -> _Proof:
+        """The proof, with a real generation of every served model: a server's own health page may outlive its engine."""
+        if proof.about is None:
+            return proof
+        checks = await all_of([partial(_generates, model) for model in self._service.pipeline.models.all])
+        dead = [f"{one.leg}: {one.detail}" for one in checks if not one.alive]
+        ready = proof.ready
+        problem = "; ".join(filter(None, (ready.problem, *dead))) or None
+        return replace(proof, ready=Ready(ready.ready and not dead, (*ready.checks, *checks), problem))
 
     def _use_once(self) -> _Proof:
         proof = self._prove(None)
@@ -88,6 +104,14 @@ class Readiness:
             return _Proof(_judged(checks), about, time.monotonic())
         except ROOTS as error:
             return _Proof(Ready(False, problem=str(error)), None, time.monotonic())
+
+
+async def _generates(model: ServedModel) -> LegCheck:
+    leg = f"model {model.profile.name}"
+    try:
+        return LegCheck(leg, True, f"generated a token in {await model.engine.probe():.2f} s")
+    except EngineError as error:
+        return LegCheck(leg, False, str(error))
 
 
 def _judged(checks: tuple[LegCheck, ...]) -> Ready:

@@ -1,13 +1,19 @@
-"""Proves that a home is whole: truth readable and complete, indexes undamaged, nothing half done visible, legs alive."""
+"""Proves that a home is whole: truth readable and complete, indexes undamaged, nothing half done visible, legs alive, and
+the served models that the settings name generating."""
 
-from collections.abc import Callable, Iterator
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from inference.engines.errors import EngineError
+from inference.errors import InferenceError
+from inference.served import ServedModel
 from knowledge.errors import KnowledgeError
 from retrieval.canary import check_legs
 from retrieval.errors import RetrievalError
 from retrieval.generation import damaged_files
 from retrieval.index import contents_of
+from runtime.errors import RuntimeRefused
 from runtime.service import Service
 
 
@@ -37,6 +43,7 @@ def examine(service: Service) -> Iterator[Check]:
         except (KnowledgeError, RetrievalError) as error:
             yield Check(name, False, str(error))
     yield from _legs(service)
+    yield from _models(service)
 
 
 def _registry(service: Service) -> Check:
@@ -105,3 +112,29 @@ def _legs(service: Service) -> Iterator[Check]:
         yield Check(
             f"leg: {leg.leg}", leg.alive is not False, leg.detail, "dermacite reindex" if leg.alive is False else None
         )
+
+
+def _models(service: Service) -> Iterator[Check]:
+    """A real generation of every served model the settings name."""
+    try:
+        models = service.models.all
+    except (InferenceError, RuntimeRefused) as error:
+        yield Check("models", False, str(error))
+        return
+    for name, problem in asyncio.run(_probed(service, models)).items():
+        mend = f"dermacite models command {name}" if problem else None
+        yield Check(f"model: {name}", problem is None, problem or "generates", mend)
+
+
+async def _probed(service: Service, models: Sequence[ServedModel]) -> dict[str, str | None]:
+    found: dict[str, str | None] = {}
+    try:
+        for model in models:
+            try:
+                await model.engine.probe()
+                found[model.profile.name] = None
+            except EngineError as error:
+                found[model.profile.name] = str(error)
+    finally:
+        await service.close_models()
+    return found

@@ -17,6 +17,8 @@ from hypothesis import settings
 
 from tests.fakes import Corpus, fill
 
+pytest_plugins = ["tests.sample"]
+
 GOLDEN = Path(__file__).parent / "golden"
 
 # A busy machine is no failure.

@@ -28,7 +28,7 @@ from inference.engines.errors import (
 from inference.engines.openai_engine import EngineLimits, EngineTimeouts, OpenAIEngine
 from inference.engines.transformers_engine import TransformersEngine
 from inference.prompts import ImagePart, Message, Pixels, TextPart
-from tests.vllm.server import MODEL, PICTURES, VllmServer
+from tests.vllm.server import CONTEXT, MODEL, PICTURES, VllmServer
 
 # Both engines compute in float32 but sum in another order; over about 10 tokens that leaves this much (nats).
 TOLERANCE = 2e-3
@@ -103,6 +103,14 @@ async def test_an_answer_says_what_it_cost(engine: Engine) -> None:
     assert answer.prompt_tokens > 5 * 6  # one token for a square of 32 px, and the words
     assert 0 < answer.latency < 120
     assert all(token.logprob <= 0 for token in answer.logprobs)
+
+
+async def test_what_a_prompt_will_cost_is_known_before(engine: Engine) -> None:
+    for request in (asked(1), asked(1, 2, 3, opening="This image"), asked(words="psoriasis " * 40)):
+        counted = await engine.count(request)
+        assert counted is not None
+        assert counted.prompt == (await engine.complete(request)).prompt_tokens
+        assert counted.limit >= CONTEXT
 
 
 async def test_both_engines_say_the_same_of_four_pictures_in_their_order(
