@@ -1,8 +1,9 @@
 """Answers consultations from one knowledge base, with the neighbours' vote or with served models."""
 
+import copy
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import anyio.to_thread
@@ -44,6 +45,12 @@ class Pipeline:
     def models(self) -> ServedModels:
         """The served models it asks."""
         return self._parts.models
+
+    def asking(self, models: ServedModels) -> "Pipeline":
+        """The same pipeline with other models, for studies that compare them on one knowledge base."""
+        other = copy.copy(self)
+        other._parts = replace(self._parts, models=models, blocking=other._blocking)  # it is one of us
+        return other
 
     def admit(self, consultation: Consultation, options: DiagnosisOptions) -> None:
         """Raises ConsultationRefused for what `diagnose` would refuse, before any work."""

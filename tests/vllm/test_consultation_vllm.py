@@ -65,9 +65,9 @@ async def opened(sample_service: Service, encoders: Encoders, vllm_server: VllmS
     """Opens services on the sample that ask the server. Read only: they share its home."""
     made: list[Service] = []
 
-    def make(reporter: str = "hikari-vega", **choice: Any) -> Service:
-        home = sample_service.home.root
-        made.append(open_service(home, load_settings(home, **served(vllm_server.url, reporter, **choice)), encoders))
+    def make(reporter: str = "hikari-vega", mass: float = 0.0, **choice: Any) -> Service:
+        home, given = sample_service.home.root, served(vllm_server.url, reporter, **choice)
+        made.append(open_service(home, load_settings(home, **given | {"label_mass_floor": mass}), encoders))
         return made[-1]
 
     yield make
@@ -85,9 +85,11 @@ def served(url: str, reporter: str = "hikari-vega", **choice: Any) -> dict[str, 
     }  # fmt: skip
 
 
-async def ask(service: Service, *pictures: bytes, note: str = "", **options: Any) -> Answer:
+async def ask(
+    service: Service, *pictures: bytes, note: str = "", asking: Pipeline | None = None, **options: Any
+) -> Answer:
     consultation = Consultation(tuple(service.admit(picture) for picture in pictures), note)
-    return await service.pipeline.diagnose(consultation, DiagnosisOptions(**options))
+    return await (asking or service.pipeline).diagnose(consultation, DiagnosisOptions(**options))
 
 
 def diagnosis(answer: Answer) -> Diagnosis:
@@ -130,10 +132,7 @@ async def test_references_stand_in_the_ledger_and_say_where_they_were_used(opene
 
 
 async def test_without_the_range_of_a_label_there_is_no_answer(opened: Open, draw: Draw) -> None:
-    service = opened()
-    strict = replace(service.pipeline._parts.thresholds, label_mass=0.05)
-    service.pipeline._parts = replace(service.pipeline._parts, thresholds=strict)
-    answer = await ask(service, draw("psoriasis", 9))
+    answer = await ask(opened(mass=0.05), draw("psoriasis", 9))
     assert isinstance(answer, Abstention)
     assert answer.reason == "outside_labels"
     assert answer.opinions.disease is not None
@@ -209,9 +208,8 @@ class Recorder:
         return await self._engine.score(request, continuations)
 
 
-def recording(service: Service) -> list[Recorder]:
-    """Puts a recorder before each engine of the service."""
-    pipeline: Pipeline = service.pipeline
+def recording(service: Service) -> tuple[Pipeline, list[Recorder]]:
+    """The service's pipeline with a recorder before each engine."""
     recorders: list[Recorder] = []
 
     def watched(model: ServedModel | None) -> ServedModel | None:
@@ -219,10 +217,9 @@ def recording(service: Service) -> list[Recorder]:
         recorders.append(Recorder(model.engine))
         return replace(model, engine=recorders[-1])
 
-    models = pipeline.models
+    models = service.pipeline.models
     watching = ServedModels(watched(models.group), watched(models.disease), watched(models.report))
-    pipeline._parts = replace(pipeline._parts, models=watching)
-    return recorders
+    return service.pipeline.asking(watching), recorders
 
 
 @pytest.mark.parametrize(
@@ -238,8 +235,8 @@ async def test_the_server_sees_the_tokens_that_transformers_renders(
     opened: Open, draw: Draw, tiny_checkpoint: Path, vllm_server: VllmServer, reporter: str, options: dict[str, Any]
 ) -> None:
     service = opened(reporter=reporter)
-    recorders = recording(service)
-    await ask(service, draw("psoriasis", 9), on_engine_failure=EngineFailure.EXEMPLAR, **options)
+    asking, recorders = recording(service)
+    await ask(service, draw("psoriasis", 9), asking=asking, on_engine_failure=EngineFailure.EXEMPLAR, **options)
     asked = [request for recorder in recorders for request in (*recorder.requests, *recorder.scored)]
     assert len(asked) == 5  # group and disease answered and scored, one report
     untyped: Any = AutoProcessor
@@ -322,28 +319,30 @@ async def test_the_engine_in_this_process_answers_the_same(
 async def test_references_that_do_not_fit_are_dropped_whole_and_counted_exactly(opened: Open, draw: Draw) -> None:
     service = opened()
     models, picture = service.pipeline.models, draw("psoriasis", 9)
-    assert models.disease is not None
-    _, recorder, _ = recording(service)
+    disease = models.disease
+    assert disease is not None
+
+    def within(limit: int) -> Pipeline:
+        tight = replace(disease, profile=replace(disease.profile, context_length=limit))
+        return service.pipeline.asking(replace(models, disease=tight))
+
+    asking, (_, recorder, _) = recording(service)
     for shown in range(4):
-        await ask(service, picture, references=shown, report=ReportMode.EXTRACTIVE)
+        await ask(service, picture, asking=asking, references=shown, report=ReportMode.EXTRACTIVE)
     needed = []
     for request in recorder.requests:
-        counted = await models.disease.engine.count(request)
+        counted = await disease.engine.count(request)
         assert counted is not None
         needed.append(counted.prompt + request.max_new_tokens)
     assert needed == sorted(needed)
     for shown, limit in enumerate(needed):
-        tight = replace(models.disease, profile=replace(models.disease.profile, context_length=limit))
-        service.pipeline._parts = replace(service.pipeline._parts, models=replace(models, disease=tight))  # noqa: SLF001
-        answer = await ask(service, picture, references=3, report=ReportMode.EXTRACTIVE)
+        answer = await ask(service, picture, asking=within(limit), references=3, report=ReportMode.EXTRACTIVE)
         stage = next(one for one in answer.trace.stages if one.stage == "disease")
         assert (stage.references, stage.dropped) == (KEYS[:shown], KEYS[shown:])
         assert stage.fitted_by == "counted"
         assert (shown < 3) is any("did not fit" in warning for warning in answer.warnings)
-    tight = replace(models.disease, profile=replace(models.disease.profile, context_length=needed[0] - 1))
-    service.pipeline._parts = replace(service.pipeline._parts, models=replace(models, disease=tight))  # noqa: SLF001
     with pytest.raises(ContextTooLong):
-        await ask(service, picture)
+        await ask(service, picture, asking=within(needed[0] - 1))
 
 
 # --- failures --------------------------------------------------------------------------------------------------------
