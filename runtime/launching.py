@@ -10,6 +10,8 @@ from runtime.errors import RuntimeRefused
 
 HOST = "127.0.0.1"
 NO_DOMAIN = "media.invalid"  # reserved by RFC 2606: no picture is ever fetched, only data URLs pass
+# The flag by which an engine takes a share of the card; every profile sets it.
+_SHARE = {Engine.VLLM: "--gpu-memory-utilization", Engine.SGLANG: "--mem-fraction-static"}
 _OFFLINE = {"HF_HUB_OFFLINE": "1"}
 _PRIVATE = {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1", "VLLM_MEDIA_URL_ALLOW_REDIRECTS": "0", **_OFFLINE}
 _NO_REASONING = (
@@ -33,9 +35,12 @@ class Launch:
 
 def launch_command(
     profile: ModelProfile, engine: Engine, weights: str | None = None, quantisation: str | None = None,
-    port: int = 8001,
+    port: int = 8001, memory: float | None = None,
 ) -> Launch:  # fmt: skip
-    """How to serve the profile. Raises RuntimeRefused: an engine, a way to quantise or weights the profile lacks."""
+    """How to serve the profile. `memory` is the share of the card it may take, where it shares one.
+
+    Raises RuntimeRefused: an engine, a way to quantise or weights the profile lacks, an engine that takes no share.
+    """
     if engine not in profile.engines or engine not in _BUILDERS:
         able = ", ".join(one for one in profile.engines if one in _BUILDERS)
         raise RuntimeRefused(f"{profile.name} is not served by {engine}; engines: {able}")
@@ -47,8 +52,17 @@ def launch_command(
     notes = known.notes if weights or profile.checkpoint.revision else (*known.notes, _PIN)
     if engine is Engine.VLLM:
         notes = (*notes, *(() if any("easoning" in note for note in notes) else (_NO_REASONING,)))
-    flags = (*known.flags, *_quantised(profile, engine, quantisation))
+    flags = (*_sharing(known.flags, engine, memory), *_quantised(profile, engine, quantisation))
     return Launch((*words, *_paired(flags)), environment, notes)
+
+
+def _sharing(flags: tuple[str, ...], engine: Engine, memory: float | None) -> tuple[str, ...]:
+    if memory is None:
+        return flags
+    if engine not in _SHARE:
+        raise RuntimeRefused(f"{engine} takes the memory it needs and no share; leave --memory out")
+    at = flags.index(_SHARE[engine]) + 1
+    return (*flags[:at], f"{memory:g}", *flags[at + 1 :])
 
 
 def _quantised(profile: ModelProfile, engine: Engine, wanted: str | None) -> tuple[str, ...]:

@@ -51,9 +51,14 @@ def models_show(profile: str, as_json: bool) -> None:
 @click.option("--weights", help="Folder or file of the weights. [default: the profile's hub id]")
 @click.option("--quantisation", help="How to fit the weights into less memory. [default: the profile's first way]")
 @click.option("--port", default=8001, show_default=True, type=click.IntRange(1, 65535))
-def models_command(profile: str, engine: str, weights: str | None, quantisation: str | None, port: int) -> None:
+@click.option(
+    "--memory", type=click.FloatRange(0.05, 0.98), help="Share of the card it may take. [default: nearly all]"
+)
+def models_command(
+    profile: str, engine: str, weights: str | None, quantisation: str | None, port: int, memory: float | None
+) -> None:
     """Print the command that serves a model on this machine, with its reasons as comments. Nothing is started."""
-    command = launch_command(load_profile(profile), Engine(engine), weights, quantisation, port)
+    command = launch_command(load_profile(profile), Engine(engine), weights, quantisation, port, memory)
     for note in command.notes:
         click.echo(f"# {note}")
     for name, value in command.environment.items():

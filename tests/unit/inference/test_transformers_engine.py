@@ -1,14 +1,18 @@
 """The engine in this process on a random checkpoint: loading, sampling and what it refuses. The rest: test_engine_vllm."""
 
+import shutil
 import sys
 import threading
 from contextlib import aclosing
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from peft import LoraConfig, get_peft_model
 from safetensors.torch import load_file, save_file
+from transformers import AutoModelForImageTextToText
 
 from inference.engines import ChatRequest, errors
 from inference.engines.background import Pieces, Worker
@@ -56,6 +60,33 @@ def test_an_adapter_needs_its_package(checkpoint: Path, tmp_path: Path, monkeypa
     monkeypatch.setitem(sys.modules, "peft", None)
     with pytest.raises(errors.EngineMisconfigured, match="peft"):
         TransformersEngine(checkpoint, "tiny", adapter=tmp_path)
+
+
+@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")  # peft asks transformers
+@pytest.mark.anyio
+async def test_an_adapter_is_merged_into_the_model(
+    checkpoint: Path, engine: TransformersEngine, tmp_path: Path
+) -> None:
+    kind: Any = AutoModelForImageTextToText
+    adapted = get_peft_model(kind.from_pretrained(checkpoint), LoraConfig(r=2, target_modules=["q_proj", "v_proj"]))
+    for name, tensor in adapted.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(tensor, std=0.5)  # an untrained adapter is zero and would change nothing
+    adapted.save_pretrained(str(tmp_path))
+    request = ChatRequest(MESSAGES, "tiny", 4)
+    (plain,) = await engine.score(request, ["psoriasis"])
+    (changed,) = await TransformersEngine(checkpoint, "tiny", adapter=tmp_path).score(request, ["psoriasis"])
+    (merged,) = await TransformersEngine(_merged(adapted, checkpoint, tmp_path / "merged"), "tiny").score(
+        request, ["psoriasis"]
+    )
+    assert abs(changed.logprob - plain.logprob) > 0.01
+    assert changed.logprob == pytest.approx(merged.logprob, abs=1e-4)
+
+
+def _merged(adapted: Any, checkpoint: Path, folder: Path) -> Path:
+    shutil.copytree(checkpoint, folder)
+    adapted.merge_and_unload().save_pretrained(folder)
+    return folder
 
 
 @pytest.mark.anyio

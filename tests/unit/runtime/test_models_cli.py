@@ -2,6 +2,7 @@
 
 import json
 import shlex
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
@@ -10,6 +11,8 @@ from inference.profiles import Engine, load_profile, profiles
 from runtime.cli import main
 from runtime.errors import RuntimeRefused
 from runtime.launching import launch_command
+
+README = Path(__file__).parents[3] / "README.md"
 
 
 def run(*arguments: str, typed: str | None = None) -> Result:
@@ -157,3 +160,27 @@ def test_a_profile_without_labels_cannot_parse_them() -> None:
 
 def test_help_says_how_answers_of_several_lines_are_written() -> None:
     assert "JSON string" in run("labels", "parse", "--help").output
+
+
+def test_a_model_can_take_a_share_of_the_card() -> None:
+    words = words_of(run("models", "command", "hikari-sirius", "--memory", "0.55").output)
+    assert value_after(words, "--gpu-memory-utilization") == "0.55"
+    assert words.count("--gpu-memory-utilization") == 1
+    words = words_of(run("models", "command", "hikari-vega", "--engine", "sglang", "--memory", "0.4").output)
+    assert value_after(words, "--mem-fraction-static") == "0.4"
+    refused = run("models", "command", "hikari-vega", "--engine", "llama.cpp", "--memory", "0.4")
+    assert refused.exit_code == 1
+    assert "leave --memory out" in refused.output
+
+
+def test_the_readme_shows_what_the_commands_print() -> None:
+    readme = README.read_text("utf-8")
+    asked = [
+        line.split()[3:]
+        for line in readme.splitlines()
+        if line.startswith("dermacite models command hikari-") and "/srv" in line
+    ]
+    assert len(asked) == 4
+    for arguments in asked:
+        printed = run("models", "command", *arguments).output
+        assert "\n".join(line for line in printed.splitlines() if not line.startswith("#")) in readme
