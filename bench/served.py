@@ -103,7 +103,8 @@ async def _measure(service: Service, url: str, rounds: int) -> None:
     consultations = [Consultation((service.admit(file.read_bytes()),), "itchy scaly plaques") for file in pictures]
     sent = await _recorded(service, consultations)
     pipeline = service.pipeline
-    limits = httpx.Limits(max_connections=None)
+    # The server closes idle connections after 5 s; one that it closes while we send would fail.
+    limits = httpx.Limits(max_connections=None, keepalive_expiry=1.0)
     async with httpx.AsyncClient(base_url=url, timeout=300, limits=limits) as client:
 
         async def through(number: int) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from inference.answer_parsing import parse_label
-from inference.profiles import Engine, ModelProfile, load_profile, profiles
+from inference.profiles import Engine, ModelProfile, Thinking, load_profile, profiles
 from runtime import printing
 from runtime.cli.group import AS_JSON
 from runtime.errors import RuntimeRefused
@@ -114,6 +114,12 @@ def _plain(profile: ModelProfile) -> dict[str, Any]:
     }
 
 
+def _thinking(thinking: Thinking) -> str:
+    if not thinking.expected:
+        return "none"
+    return "an empty thought is given" if thinking.prefill_empty_block else "a thought comes first"
+
+
 def _lines(profile: ModelProfile) -> Iterator[str]:
     checkpoint, decoding = profile.checkpoint, profile.decoding
     yield f"{profile.name}: {profile.title}"
@@ -125,8 +131,11 @@ def _lines(profile: ModelProfile) -> Iterator[str]:
     yield f"    message   {profile.layout} layout, {profile.references} references, at most {profile.image_limit} pictures"
     yield f"    context   {profile.context_length} tokens, {profile.context_needed()} needed at most"
     yield f"    labels    {profile.labels.name if profile.labels else 'none'}"
+    if profile.labels:
+        held = "held to it" if profile.answer.constrained else "free, then parsed"
+        yield f"    answers   {profile.answer.opening + profile.answer.form!r} for each label; {held}"
     yield f"    decoding  {decoding.max_new_tokens} new tokens, temperature {decoding.temperature:g}"
-    yield f"    thinking  {'a thought comes first' if profile.thinking.expected else 'none'}"
+    yield f"    thinking  {_thinking(profile.thinking)}"
     yield f"    engines   {', '.join(profile.engines)}"
     for one in profile.figures:
         cases = f" on {one.cases} cases" if one.cases else ""
