@@ -1,6 +1,6 @@
 """One consultation on its way: what was found so far, and the steps that find more."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from functools import partial
@@ -33,6 +33,7 @@ from inference.types import (
     Evidence,
     EvidenceKind,
     GroupUse,
+    ModelOpinion,
     Narrative,
     Opinions,
     ReportMode,
@@ -43,6 +44,9 @@ from inference.types import (
 )
 from retrieval.types import Hit
 from retrieval.view import View
+
+
+GroupHeardBy = tuple[ServedModel, ModelOpinion, StageRecord]
 
 
 class Consulting:
@@ -99,9 +103,12 @@ class Consulting:
     # --- retrieval and stage 1: neither needs the other ------------------------------------------------------------
 
     async def _look_around(self) -> Reason | None:
-        failures = await all_of([self._find_neighbours, self._ask_group])
+        heard: list[GroupHeardBy | EngineError] = []
+        calls: list[Callable[[], Awaitable[None]]] = [self._find_neighbours, partial(self._ask_group, heard)]
+        await all_of(calls)
         self._opinions = replace(self._opinions, neighbours=self._candidates)
-        return next((reason for reason in failures if reason is not None), None)
+        # Taken up only now, so that warnings have one order, whoever was faster.
+        return self._take_group(heard[0]) if heard else None
 
     async def _find_neighbours(self) -> None:
         await self._parts.blocking(self._search_cases)
@@ -115,18 +122,23 @@ class Consulting:
         self._ledger = gatherer.ledger(self._found, self._shown)
         self._candidates = self._with_evidence(self._found.vote)
 
-    async def _ask_group(self) -> Reason | None:
+    async def _ask_group(self, heard: list[GroupHeardBy | EngineError]) -> None:
         model = self._parts.models.group
         if model is None:
-            return None
+            return
         try:
             with self._clock.step("group"):
-                opinion, record = await ask_group(model, self._pixels, self._options.seed)
+                heard.append((model, *await ask_group(model, self._pixels, self._options.seed)))
         except EngineError as error:
+            heard.append(error)
+
+    def _take_group(self, heard: GroupHeardBy | EngineError) -> Reason | None:
+        if isinstance(heard, EngineError):
             if self._options.group is not GroupUse.IGNORED:
-                return self._around(error, "stage 1")
-            self._warnings.append(f"stage 1 was not heard ({error.reason}); its group would have changed nothing")
+                return self._around(heard, "stage 1")
+            self._warnings.append(f"stage 1 was not heard ({heard.reason}); its group would have changed nothing")
             return None
+        model, opinion, record = heard
         self._heard(model, record)
         self._opinions = replace(self._opinions, group=opinion)
         return None
