@@ -45,7 +45,6 @@ from inference.types import (
 from retrieval.types import Hit
 from retrieval.view import View
 
-
 GroupHeardBy = tuple[ServedModel, ModelOpinion, StageRecord]
 
 
