@@ -23,7 +23,7 @@ class EncoderCard:
     """
 
     name: str
-    kind: str  # "text", "image", or "image+text" for a shared space
+    kind: str  # "text", "image", "image+text" for a shared space, or "reranker" (dimension 1: its score)
     loader: str
     model: str
     dimension: int
