@@ -91,8 +91,8 @@ def measure(
 
 
 def _measured(query: str, text: str, grades: Mapping[str, int], index: Collection, encoder: TextEncoder) -> QueryResult:
-    as_written = text_query(encoder, text)
     expanded = text_query(encoder, text, expand=True)
+    as_written = text_query(encoder, text) if expanded.expansions else expanded
     rankings = {
         name: search_text(index, expanded if options.expand else as_written, options)
         for name, options in SYSTEMS.items()
