@@ -156,6 +156,17 @@ SEARCH_RESULT: dict[str, Any] = {
     "cases_by": "text",
     "warnings": [],
     "timings_ms": {"passages": 11.8, "cases": 9.6},
+    "explanations": {
+        "passages": {
+            "fusion": "adaptive",
+            "shares": {"semantic": 0.6, "lexical": 0.4},
+            "coverage": 0.46,
+            "proposed": {"semantic": 14, "lexical": 9},
+            "expansions": [{"phrase": "flaky", "kind": "lesion", "terms": ["scaly", "scale", "desquamation"]}],
+            "cosine_floor": 0.2,
+            "dropped": [{"id": "p-example", "reason": "below_floor", "cosine": 0.11, "of": None}],
+        }
+    },
 }
 
 SOURCE: dict[str, Any] = {

@@ -1,6 +1,7 @@
 """Search without a consultation: what would be found, with every leg's score, for curators and researchers."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from inference.clock import StepClock
 from inference.errors import ConsultationRefused
@@ -11,19 +12,23 @@ from knowledge.registry import Registry
 from retrieval import search
 from retrieval.cases import CaseOptions
 from retrieval.hybrid import HybridOptions
-from retrieval.types import Ranking
+from retrieval.types import Explanation, Ranking
 from retrieval.view import IndexReader
 
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """Passages and reference cases, each in ranking order. `cases_by` says whether a picture or the text found them."""
+    """Passages and reference cases, each in ranking order. `cases_by` says whether a picture or the text found them.
+
+    `explanations` says of "passages" and "cases" how a search by text came to its ranking.
+    """
 
     passages: tuple[Evidence, ...]
     cases: tuple[Evidence, ...]
     cases_by: str
     warnings: tuple[str, ...]
     timings_ms: dict[str, float]
+    explanations: Mapping[str, Explanation] = field(default_factory=dict)
 
 
 class Lookup:
@@ -71,6 +76,11 @@ class Lookup:
             cases_by="picture" if picture is not None else "text",
             warnings=passages.warnings,
             timings_ms=clock.timings_ms(),
+            explanations={
+                name: ranking.explanation
+                for name, ranking in (("passages", passages), ("cases", cases))
+                if ranking.explanation is not None
+            },
         )
 
     def _hydrated(self, passages: Ranking, cases: Ranking) -> tuple[Evidence, ...]:

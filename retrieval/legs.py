@@ -9,6 +9,8 @@ from retrieval.lexical import LayeredLexical
 from retrieval.types import Hit, LegScore, Mask, Rows, Scores, Vector
 from retrieval.vectors import LayeredVectors, top_rows
 
+EXTRA_WEIGHT = 0.5  # of a word that was added to the query, against one that was asked for; see docs/design/0008
+
 
 @dataclass(frozen=True, slots=True)
 class Leg:
@@ -25,17 +27,21 @@ def vector_leg(name: str, vectors: LayeredVectors, query: Vector, pool: int, all
     return Leg(name, rows, lambda wanted: vectors.score(query, wanted))
 
 
-def lexical_leg(name: str, lexical: LayeredLexical, terms: Sequence[str], pool: int, allowed: Mask) -> Leg:
-    """BM25, >= 0. Proposes only rows in which a term of the query occurs."""
+def lexical_leg(
+    name: str, lexical: LayeredLexical, terms: Sequence[str], pool: int, allowed: Mask, extra: Sequence[str] = ()
+) -> Leg:
+    """BM25, >= 0, in which a term of `extra` counts EXTRA_WEIGHT. Proposes only rows in which one of the terms occurs."""
     scores = lexical.scores(terms)
+    if extra:
+        scores = scores + np.float32(EXTRA_WEIGHT) * lexical.scores(extra)
     matching = np.where(allowed & (scores > 0), scores, np.float32(-np.inf))
     return Leg(name, top_rows(matching, pool), lambda wanted: scores[wanted])
 
 
-def pooled(legs: Sequence[Leg]) -> tuple[Rows, dict[str, Scores]]:
-    """The union of what the legs propose, ascending, and every leg's score of all of it."""
-    pool = np.unique(np.concatenate([leg.ranked for leg in legs])).astype(np.int64)
-    return pool, {leg.name: leg.score(pool) for leg in legs}
+def pooled(proposing: Sequence[Leg], scoring: Sequence[Leg] = ()) -> tuple[Rows, dict[str, Scores]]:
+    """The union of what the first legs propose, ascending, and what the second ones (default: the same) score it all."""
+    pool = np.unique(np.concatenate([leg.ranked for leg in proposing])).astype(np.int64)
+    return pool, {leg.name: leg.score(pool) for leg in scoring or proposing}
 
 
 def ranked_hits(

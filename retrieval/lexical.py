@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import Stemmer
 
-from retrieval.types import Scores
+from retrieval.types import Mask, Rows, Scores
 
 TOKENIZER = "clinical-1"  # part of every index manifest: change it with the rules below
 K1, B = 1.5, 0.75
@@ -102,6 +102,17 @@ class LexicalIndex:
         starts = self._engine.scores["indptr"]
         return int(starts[row + 1] - starts[row])
 
+    def occurs(self, term: str, rows: Rows) -> Mask:
+        """[len(rows)] whether `term` occurs in each of `rows`. Costs one binary search a row."""
+        if not self.document_frequency(term):
+            return np.zeros(len(rows), dtype=np.bool_)
+        term_row = self._engine.vocab_dict[term]
+        start, end = self._engine.scores["indptr"][term_row : term_row + 2]
+        containing = self._engine.scores["indices"][start:end]  # ascending: the engine fills it row by row
+        places = np.minimum(np.searchsorted(containing, rows), len(containing) - 1)
+        found: Mask = containing[places] == rows
+        return found
+
 
 class LayeredLexical:
     """A base index and the rows that came since, scored with the statistics of both.
@@ -126,6 +137,15 @@ class LayeredLexical:
         idf = {term: self.idf(term) for term in dict.fromkeys(terms)}
         delta = [self._score(counts, idf) for counts in self._delta]
         return np.concatenate([self._base.scores(terms), np.array(delta, dtype=np.float32)])
+
+    def occurs(self, term: str, rows: Rows) -> Mask:
+        """[len(rows)] whether `term` occurs in each of `rows`."""
+        cut = len(self._base)
+        in_base = rows < cut
+        found = np.zeros(len(rows), dtype=np.bool_)
+        found[in_base] = self._base.occurs(term, rows[in_base])
+        found[~in_base] = [self._delta[row - cut][term] > 0 for row in rows[~in_base]]
+        return found
 
     def idf(self, term: str) -> float:
         """How rare a term is, over base and delta; see the formula above."""

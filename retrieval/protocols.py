@@ -35,6 +35,16 @@ class ImageEncoder(Protocol):
         """[height, width, 3] RGB arrays to [n, dimension] float32, rows L2-normalised."""
 
 
+class Reranker(Protocol):
+    """Reads a query and texts together. Thread-safe."""
+
+    card: EncoderCard
+    fingerprint: str
+
+    def score(self, query: str, texts: Sequence[str]) -> Scores:
+        """[len(texts)] float32, 0..1, higher is more relevant; comparable across queries. Empty for no texts."""
+
+
 class VectorIndex(Protocol):
     """Nearest neighbours by cosine over rows 0..n-1 of one matrix."""
 

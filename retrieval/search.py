@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from retrieval.cases import CaseOptions, find_cases
 from retrieval.hybrid import HybridOptions, TextQuery, search_text
+from retrieval.lay_language import clinical_expansions, clinical_text
 from retrieval.leakage import Probe, leak_guard
 from retrieval.lexical import tokenize
 from retrieval.protocols import ImageEncoder, TextEncoder
@@ -55,14 +56,22 @@ def neighbours(
 
 def passages(view: View, encoders: Encoders, text: str, options: HybridOptions) -> Ranking:
     """Guideline passages about `text`."""
-    return search_text(view.passages, text_query(encoders.passages, text), options)
+    return search_text(view.passages, text_query(encoders.passages, text, expand=options.expand), options)
 
 
 def captions(view: View, encoders: Encoders, text: str, options: HybridOptions) -> Ranking:
     """Reference cases whose captions are about `text`."""
-    return search_text(view.cases.captions, text_query(encoders.captions, text), options, view.cases.captioned)
+    query = text_query(encoders.captions, text, expand=options.expand)
+    return search_text(view.cases.captions, query, options, view.cases.captioned)
 
 
-def text_query(encoder: TextEncoder, text: str) -> TextQuery:
-    """One text for both legs."""
-    return TextQuery(encoder.encode_queries([text])[0], tokenize(text))
+def text_query(encoder: TextEncoder, text: str, *, expand: bool = False) -> TextQuery:
+    """One text for both legs; `expand` adds the clinical words for its lay ones to both.
+
+    The encoder reads the text with its clinical words behind it, once: a second vector would double its time.
+    """
+    expansions = clinical_expansions(text) if expand else ()
+    terms = tokenize(text)
+    added = [term for one in expansions for word in one.terms for term in tokenize(word)]
+    vector = encoder.encode_queries([clinical_text(text, expansions)])[0]
+    return TextQuery(vector, terms, tuple(dict.fromkeys(t for t in added if t not in terms)), expansions, text)

@@ -23,7 +23,7 @@ class EncoderCard:
     """
 
     name: str
-    kind: str  # "text", "image", or "image+text" for a shared space
+    kind: str  # "text", "image", "image+text" for a shared space, or "reranker" (dimension 1: its score)
     loader: str
     model: str
     dimension: int
@@ -58,9 +58,50 @@ class Hit:
 
 
 @dataclass(frozen=True, slots=True)
+class Expansion:
+    """One phrase found in a query: as the lexicon writes it, its kind of word, and the terms it adds to the query."""
+
+    phrase: str
+    kind: str
+    terms: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """An item that would have been among the first hits. `reason` is "below_floor" or "near_duplicate".
+
+    `cosine` is that with the query, or with `of`, the better hit that it nearly repeats.
+    """
+
+    id: str
+    reason: str
+    cosine: float
+    of: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """How a text search came to its ranking.
+
+    `shares` are the legs' shares of the score, adding up to 1 (empty for RRF, which has none); `coverage`, 0..1, is the
+    share of the query's words that the best lexical candidates say, by weight; `proposed` counts each leg's candidates;
+    `dropped` holds what was left out on the way to the last hit.
+    """
+
+    fusion: str
+    shares: Mapping[str, float]
+    coverage: float
+    proposed: Mapping[str, int]
+    expansions: tuple[Expansion, ...]
+    cosine_floor: float
+    dropped: tuple[Dropped, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Ranking:
     """Hits in total order: score descending, then id. `warnings` name what was degraded."""
 
     hits: tuple[Hit, ...]
     warnings: tuple[str, ...] = ()
     excluded: Mapping[str, int] = field(default_factory=dict)  # leak-guard reason -> how many items it removed
+    explanation: Explanation | None = None  # of searches by text

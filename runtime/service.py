@@ -109,7 +109,7 @@ class Service:
     @cached_property
     def cards(self) -> dict[str, EncoderCard]:
         """The encoder card of each space."""
-        return {space: _card(self._choice(space)) for space in SPACES}
+        return {space: card_of(self._choice(space)) for space in SPACES}
 
     @cached_property
     def fingerprints(self) -> dict[str, str]:
@@ -247,7 +247,8 @@ def _pixels_of(picture: Picture) -> NDArray[np.uint8]:
     return picture.rgb
 
 
-def _card(choice: EncoderChoice) -> EncoderCard:
+def card_of(choice: EncoderChoice) -> EncoderCard:
+    """The card that a setting names, with its pinned revision. Raises EncoderMissing with the names there are."""
     card = encoder_card(choice.card)
     return replace(card, revision=choice.revision) if choice.revision else card
 

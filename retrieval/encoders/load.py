@@ -7,7 +7,7 @@ from pathlib import Path
 
 from retrieval.encoders.weights import locate
 from retrieval.errors import EncoderBroken, RetrievalError
-from retrieval.protocols import ImageEncoder, TextEncoder
+from retrieval.protocols import ImageEncoder, Reranker, TextEncoder
 from retrieval.types import EncoderCard
 
 
@@ -45,6 +45,17 @@ def load_image_encoder(card: EncoderCard, folder: Path | None = None) -> ImageEn
                 return OpenClipEncoder(card, weights)
         case _:
             raise EncoderBroken(f"encoder {card.name} does not encode pictures; choose another for this purpose")
+
+
+def load_reranker(card: EncoderCard, folder: Path | None = None) -> Reranker:
+    """A reranker. Raises EncoderMissing or EncoderBroken."""
+    weights = locate(card, folder)
+    if card.loader != "cross-encoder":
+        raise EncoderBroken(f"encoder {card.name} does not rerank; choose another for this purpose")
+    from retrieval.encoders.cross_encoder import CrossEncoderReranker
+
+    with _loading(card):
+        return CrossEncoderReranker(card, weights)
 
 
 @contextmanager

@@ -71,7 +71,7 @@ class SentenceTransformerEncoder:
     def _check_weights(self) -> None:
         # What a checkpoint lacks is filled with random numbers, with a line in the log only. The pooler is not used.
         transformer: Any = self._model[0]
-        stored = _stored_tensors(Path(transformer.auto_model.name_or_path))
+        stored = stored_tensors(Path(transformer.auto_model.name_or_path))
         # A checkpoint saved with a head on top has the same names behind a prefix.
         known = stored | {name.partition(".")[2] for name in stored}
         expected = {name for name, _ in transformer.auto_model.named_parameters() if not name.startswith("pooler.")}
@@ -87,7 +87,7 @@ class SentenceTransformerEncoder:
             )
 
 
-def _stored_tensors(folder: Path) -> set[str]:
+def stored_tensors(folder: Path) -> set[str]:
     """Names of the tensors in a checkpoint's files, read from their headers."""
     names: set[str] = set()
     for file in folder.glob("*.safetensors"):

@@ -11,7 +11,7 @@ from inference.admission import MAX_SEED
 from inference.profiles import Layout
 from inference.types import Answer, Consultation, DiagnosisOptions, EngineFailure, GroupUse, ReportMode
 from knowledge.errors import PictureRefused
-from runtime import printing
+from runtime import explaining, printing
 from runtime.cli.group import AS_JSON, Lazy
 from runtime.service import Service
 
@@ -24,14 +24,22 @@ PICTURE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.argument("text")
 @click.option("--image", type=PICTURE, help="Find cases by a picture.")
 @click.option("-k", default=5, show_default=True, type=click.IntRange(1, 50), help="Results of each kind.")
+@click.option(
+    "--explain", is_flag=True, help="Also print how each ranking came about: legs, shares, added words, drops."
+)
 @AS_JSON
 @click.pass_obj
-def search(lazy: Lazy, text: str, image: Path | None, k: int, as_json: bool) -> None:
+def search(lazy: Lazy, text: str, image: Path | None, k: int, explain: bool, as_json: bool) -> None:
     """Find guideline passages and reference cases, with the score and rank of every leg."""
     service = lazy.service()
     picture = service.admit(image.read_bytes()) if image else None
     result = service.lookup.search(text, picture, k)
-    click.echo(printing.as_json(result) if as_json else "\n".join(printing.search_lines(result)))
+    if as_json:
+        click.echo(printing.as_json(result))
+        return
+    click.echo("\n".join(printing.search_lines(result)))
+    if explain:
+        click.echo("\n".join(explaining.explanation_lines(result.explanations)))
 
 
 @click.command()

@@ -32,7 +32,7 @@ AS_JSON = click.option(
 )
 
 
-class _Teaching(click.Group):
+class Teaching(click.Group):
     """Turns every error of ours into one sentence that says what to do, and exit code 1."""
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -62,7 +62,7 @@ class Lazy:
         return Curator(self.service(), lambda: click.echo("waiting for another writer to finish ...", err=True))
 
 
-@click.group(cls=_Teaching, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(cls=Teaching, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.option("--home", type=click.Path(file_okay=False, path_type=Path), help="Folder of the knowledge base. "
               "[default: $DERMACITE_HOME, else the platform's data folder]")  # fmt: skip
 @click.option(
@@ -80,6 +80,7 @@ def main(ctx: click.Context, home: Path | None, configuration: str | None) -> No
              dermacite search "first line treatment of psoriasis"
     Serve:   dermacite serve
     Check:   dermacite doctor
+             dermacite evaluate retrieval FOLDER    how well passages are found, on questions with judged answers
 
     It supports a decision and never takes one.
     """

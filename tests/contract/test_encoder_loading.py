@@ -203,7 +203,7 @@ def test_the_embedded_encoders_have_different_fingerprints() -> None:
 
 def test_every_card_says_what_identifies_it() -> None:
     assert {card.loader for card in encoder_cards().values()} == {
-        "sentence-transformers", "efficientnet-lite0", "open-clip",
+        "sentence-transformers", "efficientnet-lite0", "open-clip", "cross-encoder",
     }  # fmt: skip
     assert all(card.licence and card.dimension > 0 and card.training_overlap for card in encoder_cards().values())
     assert all(len(card.mean) == len(card.std) == 3 for card in encoder_cards().values() if card.side)

@@ -363,6 +363,25 @@ def test_the_picture_at_fault_is_named_by_its_number(command: CommandLine, tmp_p
     assert command.json("diagnose", *[good] * 5, code=1)["error"]["reason"] == "consultation_refused"
 
 
+def test_a_search_explains_itself_to_people_and_programs(command: CommandLine) -> None:
+    told = command("search", "flaky patches with itching", "--explain")
+    assert told.exit_code == 0, told.output
+    for expected in (
+        "How the passages were found",
+        "adaptive: ",
+        "scaly",
+        "for “flaky”, lesion",
+        "cosine 0.2",
+        "dropped",
+    ):
+        assert expected in told.output
+    assert "How the passages" not in command("search", "flaky patches").output
+    read = command.json("search", "flaky patches with itching")["explanations"]
+    assert set(read) == {"passages", "cases"}
+    assert read["passages"]["shares"]["semantic"] >= 0.6
+    assert [one["phrase"] for one in read["passages"]["expansions"]] == ["flaky", "itch"]
+
+
 def test_a_search_shows_legs_to_people_and_programs(command: CommandLine) -> None:
     answer = command.json("search", "excise a nevus with a margin of 2 mm", "-k", "2")
     assert len(answer["cases"]) == 2

@@ -4,15 +4,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from knowledge.registry import CaseGuard
-from retrieval.hybrid import HybridOptions, TextQuery, search_text
+from retrieval.hybrid import Fusion, HybridOptions, search_text
 from retrieval.leakage import GuardTable
 from retrieval.legs import Leg, ranked_hits
 from retrieval.lexical import LayeredLexical, LexicalIndex, tokenize
+from retrieval.search import text_query
 from retrieval.types import Hit, Scores
 from retrieval.vectors import ExactVectors, LayeredVectors, top_rows
 from retrieval.view import Collection
@@ -53,18 +55,25 @@ def test_hits_are_ordered_by_score_then_id_wherever_their_rows_are(values: list[
     assert hits(range(len(values))) == hits(shuffled) == expected
 
 
-def search(order: Sequence[int], base: int, words: str, k: int) -> tuple[Hit, ...]:
-    """The texts in this order, of which the first `base` are in the base and the others in the delta."""
-    texts = [TEXTS[number] for number in order]
+def collection_of(texts: Sequence[str], ids: Sequence[str], base: int) -> Collection:
+    """The first `base` texts are in the base and the others in the delta."""
     vectors = ENCODER.encode_documents(texts)
-    collection = Collection(
-        ids=tuple(f"id{number:02}" for number in order),
+    return Collection(
+        ids=tuple(ids),
         alive=np.ones(len(texts), dtype=np.bool_),
         vectors=LayeredVectors(ExactVectors(vectors[:base]), vectors[base:]),
         lexical=LayeredLexical(LexicalIndex.build(texts[:base]), texts[base:]),
     )
-    query = TextQuery(ENCODER.encode_queries([words])[0], tokenize(words))
-    return search_text(collection, query, HybridOptions(k=k, cosine_floor=-1, near_duplicate=2.0)).hits
+
+
+def search(
+    order: Sequence[int], base: int, words: str, k: int, fusion: Fusion = Fusion.ADAPTIVE, more: Sequence[str] = ()
+) -> tuple[Hit, ...]:
+    """The texts in this order, then `more`."""
+    ids = [f"id{number:02}" for number in order] + [f"more{number}" for number in range(len(more))]
+    found_in = collection_of([*(TEXTS[number] for number in order), *more], ids, base)
+    options = HybridOptions(k=k, cosine_floor=-1, near_duplicate=2.0, fusion=fusion)
+    return search_text(found_in, text_query(ENCODER, words, expand=True), options).hits
 
 
 def scored(hits: tuple[Hit, ...]) -> list[tuple[str, float, list[float]]]:
@@ -72,13 +81,62 @@ def scored(hits: tuple[Hit, ...]) -> list[tuple[str, float, list[float]]]:
     return [(hit.id, hit.score, [leg.score for leg in hit.legs.values()]) for hit in hits]
 
 
-QUERIES = st.sampled_from(["scaly plaque", "pustule", "verruca", "no scale", ""])
+QUERIES = st.sampled_from(
+    ["scaly plaque", "pustule", "verruca", "no scale", "", "zits and flaky spots", "pustule wart"]
+)
+UNLIKE = st.lists(st.sampled_from(["zzz", "qqq rrr", "xyzzy"]), min_size=1, max_size=3)
+
+
+@settings(max_examples=100)
+@given(
+    st.permutations(range(len(TEXTS))), QUERIES, st.integers(1, 9), st.sampled_from([0, len(TEXTS)]),
+    st.sampled_from(Fusion),
+)  # fmt: skip
+def test_shuffled_rows_give_the_same_scores_to_the_last_bit(
+    order: list[int], words: str, k: int, base: int, fusion: Fusion
+) -> None:
+    assert scored(search(order, base, words, k, fusion)) == scored(search(range(len(TEXTS)), base, words, k, fusion))
 
 
 @settings(max_examples=60)
-@given(st.permutations(range(len(TEXTS))), QUERIES, st.integers(1, 9), st.sampled_from([0, len(TEXTS)]))
-def test_shuffled_rows_give_the_same_scores_to_the_last_bit(order: list[int], words: str, k: int, base: int) -> None:
-    assert scored(search(order, base, words, k)) == scored(search(range(len(TEXTS)), base, words, k))
+@given(QUERIES, UNLIKE, st.booleans())
+def test_texts_that_match_nothing_leave_the_order_by_meaning_of_the_others(
+    words: str, more: list[str], in_base: bool
+) -> None:
+    before = search(range(len(TEXTS)), len(TEXTS), words, 99, Fusion.SEMANTIC)
+    base = len(TEXTS) + len(more) if in_base else len(TEXTS)
+    after = search(range(len(TEXTS)), base, words, 99, Fusion.SEMANTIC, more)
+    kept = [hit for hit in after if not hit.id.startswith("more")]
+    assert [(hit.id, hit.legs["semantic"].score) for hit in kept] == [
+        (hit.id, hit.legs["semantic"].score) for hit in before
+    ]
+
+
+@settings(max_examples=60)
+@given(QUERIES, UNLIKE)
+def test_texts_that_match_nothing_change_the_words_only_as_bm25_s_statistics_say(words: str, more: list[str]) -> None:
+    terms = tokenize(words)
+    found = LayeredLexical(LexicalIndex.build([]), [*TEXTS, *more]).scores(terms)
+    assert np.allclose(found, LexicalIndex.build([*TEXTS, *more]).scores(terms), atol=1e-5)
+    assert not found[len(TEXTS) :].any()
+
+
+@pytest.mark.parametrize("words", ["silvery scale on the elbow", "plaque and pustule", "no scale on the cheek"])
+def test_without_either_leg_the_ranking_of_a_canary_is_another(words: str) -> None:
+    both, semantic, lexical = (
+        [hit.id for hit in search(range(len(TEXTS)), 5, words, 5, fusion)]
+        for fusion in (Fusion.ADAPTIVE, Fusion.SEMANTIC, Fusion.LEXICAL)
+    )
+    assert both not in (semantic, lexical)
+
+
+@settings(max_examples=60)
+@given(st.lists(st.sampled_from(TEXTS), min_size=1, max_size=9), QUERIES, st.integers(0, 9))
+def test_where_a_word_occurs_is_where_it_scores(texts: list[str], words: str, base: int) -> None:
+    lexical = LayeredLexical(LexicalIndex.build(texts[:base]), texts[base:])
+    rows = np.arange(len(texts))[::-1]
+    for term in tokenize(words):
+        assert lexical.occurs(term, rows).tolist() == (lexical.scores([term])[rows] > 0).tolist()
 
 
 @settings(max_examples=60)

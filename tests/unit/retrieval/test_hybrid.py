@@ -1,17 +1,18 @@
 """Hybrid search of a small collection whose vectors are set by hand."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pytest
 
-from retrieval.hybrid import HybridOptions, TextQuery, search_text
+from retrieval.hybrid import SILENT, Fusion, HybridOptions, TextQuery, search_text
 from retrieval.lexical import LayeredLexical, LexicalIndex, tokenize
-from retrieval.types import LegScore, Mask, Ranking, Vectors
+from retrieval.reranking import Reranking
+from retrieval.types import Dropped, EncoderCard, Explanation, LegScore, Mask, Ranking, Scores, Vectors
 from retrieval.vectors import ExactVectors, LayeredVectors
 from retrieval.view import Collection
 
-SILENT = "no word of the query occurs in the corpus: ranked by meaning alone"
 EAST = np.array([1, 0], dtype=np.float32)
 
 
@@ -124,3 +125,105 @@ def test_a_row_of_the_delta_is_found_like_one_of_the_base() -> None:
 def test_an_empty_collection_finds_nothing() -> None:
     ranking = search(collection(at()[:0].reshape(0, 2), [], ""), "nevus")
     assert ranking.hits == ()
+
+
+# --- fusion by request ---------------------------------------------------------------------------------------------
+
+
+def hybrid(words: str, extra: tuple[str, ...] = (), **options: Any) -> Ranking:
+    query = TextQuery(EAST, tokenize(words), extra, text=words)
+    return search_text(THREE, query, HybridOptions(**{"near_duplicate": 2.0, **options}))
+
+
+def explained(ranking: Ranking) -> Explanation:
+    assert ranking.explanation is not None
+    return ranking.explanation
+
+
+def test_one_leg_alone_finds_what_it_proposes_alone() -> None:
+    assert ids(hybrid("nevus", fusion=Fusion.SEMANTIC)) == "abc"
+    assert ids(hybrid("nevus", fusion=Fusion.LEXICAL)) == "bc"
+    assert ids(hybrid("verruca", fusion=Fusion.LEXICAL)) == ""
+
+
+def test_rrf_counts_ranks() -> None:
+    hits = {hit.id: hit.score for hit in hybrid("nevus", fusion=Fusion.RRF).hits}
+    expected = {"a": 1 / 61, "b": 1 / 62 + 1 / 61, "c": 1 / 63 + 1 / 62}
+    assert hits == {name: nearly(value) for name, value in expected.items()}
+
+
+def test_the_lexical_share_falls_with_what_the_words_cover() -> None:
+    # "nevus" is in two of three texts, "verruca" in none: idf ln(1 + 1.5/2.5) = 0.47 and ln(1 + 3.5/0.5) = 2.08.
+    covered = 0.4700 / (0.4700 + 2.0794)
+    found = explained(hybrid("nevus verruca"))
+    assert found.coverage == pytest.approx(covered, abs=1e-4)
+    assert found.shares["lexical"] == pytest.approx(0.4 * (covered / 0.3) ** 2, abs=1e-4)
+    assert explained(hybrid("nevus")).shares == {"semantic": nearly(0.6), "lexical": nearly(0.4)}
+
+
+def test_a_fixed_share_does_not_fall() -> None:
+    assert explained(hybrid("nevus verruca", fusion=Fusion.FIXED)).shares == {"semantic": 0.6, "lexical": nearly(0.4)}
+
+
+def test_words_that_match_nothing_leave_every_share_to_meaning() -> None:
+    for fusion in (Fusion.ADAPTIVE, Fusion.FIXED):
+        assert explained(hybrid("verruca", fusion=fusion)).shares == {"semantic": 1, "lexical": 0}
+
+
+def test_an_added_word_counts_half_of_one_that_was_asked_for() -> None:
+    asked = {hit.id: hit.legs["lexical"].score for hit in hybrid("nevus").hits}
+    added = {hit.id: hit.legs["lexical"].score for hit in hybrid("verruca", ("nevus",)).hits}
+    assert added == {name: nearly(score / 2) for name, score in asked.items()}
+
+
+# --- what a ranking says of itself ---------------------------------------------------------------------------------
+
+
+def test_an_explanation_counts_the_candidates_of_each_leg() -> None:
+    found = explained(hybrid("nevus", cosine_floor=0.2))
+    assert (found.fusion, found.proposed, found.cosine_floor) == ("adaptive", {"semantic": 3, "lexical": 2}, 0.2)
+
+
+def test_what_is_below_the_floor_is_named() -> None:
+    assert explained(hybrid("nevus", cosine_floor=0.2)).dropped == (Dropped("c", "below_floor", nearly(0.1)),)
+
+
+def test_what_nearly_repeats_a_better_hit_is_named_with_it() -> None:
+    twins = collection(np.vstack([at(0.9, 0.5), at(0.9, 0.1)]), ["wart"] * 4, "abcd")
+    assert explained(search(twins, "", near_duplicate=0.98)).dropped == (
+        Dropped("c", "near_duplicate", nearly(1), "a"),
+    )
+
+
+def test_only_what_stood_before_the_last_hit_is_named() -> None:
+    assert explained(hybrid("nevus", cosine_floor=0.2, k=1)).dropped == ()
+
+
+# --- reading again -------------------------------------------------------------------------------------------------
+
+
+class LongestFirst:
+    """Reranker: longer texts are better."""
+
+    card = EncoderCard("longest", "reranker", "fake", "fake", 1, "CC0-1.0")
+    fingerprint = "fake"
+
+    def score(self, query: str, texts: Sequence[str]) -> Scores:
+        assert query == "nevus"
+        return np.array([len(text) / 100 for text in texts], dtype=np.float32)
+
+
+def texts(found: Sequence[str]) -> dict[str, str]:
+    lengths = {"a": 10, "b": 20, "c": 30}
+    return {one: "x" * lengths[one] for one in found}
+
+
+def test_a_reranker_reads_the_best_hits_and_decides_their_order() -> None:
+    ranking = hybrid("nevus", reranking=Reranking(LongestFirst(), texts))
+    assert ids(ranking) == "cba"
+    assert ranking.hits[0].score == nearly(0.3)
+    assert ranking.hits[0].legs["rerank"] == LegScore(nearly(0.3), 1)
+
+
+def test_a_reranker_reads_no_further_than_its_depth() -> None:
+    assert ids(hybrid("nevus", k=1, reranking=Reranking(LongestFirst(), texts, depth=2))) == "b"
