@@ -61,6 +61,9 @@ class OptionsRequest(JsonText):
     leak_guard: bool = Field(
         True, strict=True, description="False: also find the very same picture or lesion; marks the answer."
     )
+    leak_report: bool = Field(
+        False, strict=True, description="True: the trace lists which reference cases were kept back, and why."
+    )
 
 
 class DiagnosisRequest(JsonText):
@@ -72,11 +75,16 @@ class DiagnosisRequest(JsonText):
     body_site: Line | None = Field(None, description="Where on the body.")
     lesion: Id | None = Field(None, description="For studies: reference cases of this lesion are kept back.")
     subject: Id | None = Field(None, description="For studies: reference cases of this subject are kept back.")
+    source: Line | None = Field(
+        None, description="For studies: address, file name or id of the original; cases from it are kept back."
+    )
     options: OptionsRequest = Field(default_factory=OptionsRequest)
 
     def consultation(self, pictures: Sequence[Picture]) -> Consultation:
         """The consultation of these words and admitted pictures."""
-        return Consultation(tuple(pictures), self.note, self.age, self.sex, self.body_site, self.lesion, self.subject)
+        return Consultation(
+            tuple(pictures), self.note, self.age, self.sex, self.body_site, self.lesion, self.subject, self.source
+        )
 
     def diagnosis_options(self) -> DiagnosisOptions:
         """What was switched."""

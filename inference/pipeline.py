@@ -37,6 +37,7 @@ from retrieval.cases import CaseOptions
 from retrieval.expansion import morphology_words
 from retrieval.hybrid import HybridOptions
 from retrieval.leakage import Probe
+from retrieval.sketches import sketch_of
 from retrieval.types import Ranking
 from retrieval.view import IndexReader, View
 
@@ -107,7 +108,8 @@ class Pipeline:
             return _declined(unusable, (), (), trace, ())
         found = self._neighbours(view, consultation, options, calibration, clock)
         voters = tuple(hit.id for hit in found.ranking.hits[: calibration.k])
-        trace = replace(trace, excluded=found.ranking.excluded, voters=voters)
+        kept_back = found.ranking.excluded_ids if options.leak_report else {}
+        trace = replace(trace, excluded=found.ranking.excluded, excluded_ids=kept_back, voters=voters)
         words = self._question(consultation, found)
         with clock.step("passages"):
             passage_hits, remarks = self._passages(view, found.candidates, words) if options.passages else ((), ())
@@ -223,6 +225,8 @@ def _probe(consultation: Consultation) -> Probe:
         hashes=tuple(picture.perceptual_hash for picture in consultation.pictures),
         lesions=frozenset(filter(None, [consultation.lesion])),
         subjects=frozenset(filter(None, [consultation.subject])),
+        sources=frozenset(filter(None, [consultation.source])),
+        sketches=[sketch_of(picture.rgb) for picture in consultation.pictures],
     )
 
 

@@ -15,7 +15,10 @@ MAX_PICTURES = 4
 
 @dataclass(frozen=True, slots=True)
 class Consultation:
-    """What the caller sends. `lesion` and `subject` are ids the leak guard should exclude, for studies."""
+    """What the caller sends. `lesion`, `subject` and `source` are what the leak guard should exclude, for studies.
+
+    `source` says which original the pictures are: an address, a file name or an identifier.
+    """
 
     pictures: tuple[Picture, ...]
     note: str = ""
@@ -24,6 +27,7 @@ class Consultation:
     body_site: str | None = None
     lesion: str | None = None
     subject: str | None = None
+    source: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,7 @@ class DiagnosisOptions:
     cases: bool = True  # False: no reference cases, hence no classifier
     passages: bool = True  # False: no guideline passages
     leak_guard: bool = True  # False marks the answer
+    leak_report: bool = False  # True lists in the trace which cases the leak guard kept back, and why
 
 
 class EvidenceKind(StrEnum):
@@ -125,12 +130,14 @@ class CitationCheck:
 class Trace:
     """How the answer came about: every setting in force, the time of each step in ms, what the leak guard kept back.
 
+    `excluded` counts what the leak guard kept back by reason; `excluded_ids` says which, where it was asked for.
     `voters` are the ids of all reference cases that voted, nearest first; the ledger shows only some of them.
     """
 
     configuration: Mapping[str, Any]
     timings_ms: Mapping[str, float]
     excluded: Mapping[str, int] = field(default_factory=dict)
+    excluded_ids: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     voters: tuple[str, ...] = ()
 
 

@@ -64,3 +64,4 @@ class Ranking:
     hits: tuple[Hit, ...]
     warnings: tuple[str, ...] = ()
     excluded: Mapping[str, int] = field(default_factory=dict)  # leak-guard reason -> how many items it removed
+    excluded_ids: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # the same, which

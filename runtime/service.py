@@ -213,7 +213,9 @@ class Service:
         if not cases:
             return
         embedder = Embedder(self.encoders, self.embeddings)
-        embedder.pictures((case.picture, partial(_pixels_of, picture)) for case, picture in cases)
+        pictures = [(case.picture, partial(_pixels_of, picture)) for case, picture in cases]
+        embedder.pictures(pictures)
+        embedder.sketches(pictures)
         embedder.captions(case.caption for case, _ in cases)
 
     def _refuse_served_models(self) -> None:

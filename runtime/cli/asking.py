@@ -39,6 +39,7 @@ def search(lazy: Lazy, text: str, image: Path | None, k: int, as_json: bool) -> 
 @click.option("--no-cases", is_flag=True, help="Switch case retrieval off.")
 @click.option("--no-passages", is_flag=True, help="Switch guideline retrieval off.")
 @click.option("--no-leak-guard", is_flag=True, help="Let the query find itself; the answer says so.")
+@click.option("--leak-report", is_flag=True, help="List in the trace (--json) which cases were kept back, and why.")
 @AS_JSON
 @click.pass_obj
 def diagnose(lazy: Lazy, /, images: tuple[Path, ...], note: str, as_json: bool, **given: Any) -> None:
@@ -52,7 +53,12 @@ def diagnose(lazy: Lazy, /, images: tuple[Path, ...], note: str, as_json: bool, 
             raise PictureRefused(error.reason, f"picture {number}: {error}") from error
     consultation = Consultation(tuple(pictures), note, given["age"], given["sex"], given["body_site"])
     options = DiagnosisOptions(
-        given["k"], given["alpha"], not given["no_cases"], not given["no_passages"], not given["no_leak_guard"]
+        given["k"],
+        given["alpha"],
+        not given["no_cases"],
+        not given["no_passages"],
+        not given["no_leak_guard"],
+        given["leak_report"],
     )
     answer = asyncio.run(service.pipeline.diagnose(consultation, options))
     click.echo(printing.as_json(answer) if as_json else "\n".join(printing.answer_lines(answer)))

@@ -21,8 +21,8 @@ def flipped(perceptual_hash: str, bits: int) -> str:
 
 
 def shown(guards: list[CaseGuard | None], probe: Probe) -> tuple[list[bool], dict[str, int]]:
-    allowed, counts = leak_guard(GuardTable.of(guards), probe)
-    return allowed.tolist(), counts
+    guarded = leak_guard(GuardTable.of(guards), probe)
+    return guarded.allowed.tolist(), guarded.counts
 
 
 SAME_BYTES = Probe(originals=frozenset({sha256("query")}))
@@ -146,8 +146,8 @@ def test_a_row_that_is_gone_is_neither_shown_nor_counted_nor_a_twin() -> None:
 
 
 def test_an_empty_corpus_has_nothing_to_keep_back() -> None:
-    allowed, counts = leak_guard(GuardTable.of([]), replace(SAME_BYTES, hashes=["0" * 16], lesions=frozenset({"L"})))
-    assert (allowed.shape, counts) == ((0,), {})
+    guarded = leak_guard(GuardTable.of([]), replace(SAME_BYTES, hashes=["0" * 16], lesions=frozenset({"L"})))
+    assert (guarded.allowed.shape, guarded.counts) == ((0,), {})
 
 
 def test_near_compares_with_every_row() -> None:
