@@ -20,6 +20,8 @@ from retrieval.types import Mask, Rows
 
 # Of 64 bits. Different lesions of the development pictures are nearly never that near; see docs/design/0003.
 NEAR_DUPLICATE_BITS = 6
+# More cases with one declared source than one original has: it names the collection they all came from.
+MOST_OF_ONE_ORIGIN = 10
 HELD_OUT = frozenset({"test", "val", "valid", "validation", "dev", "held-out", "heldout", "held_out", "holdout"})
 
 Names = NDArray[np.str_]
@@ -130,7 +132,7 @@ def leak_guard(table: GuardTable, probe: Probe) -> Guarded:
     declared = [origin for origin in map(origin_of, probe.sources) if origin]
     keep_back("same_picture", same)
     keep_back("near_duplicate", near)
-    keep_back("same_source", np.isin(table.origins, [*declared, *_known(table.origins[twins])]))
+    keep_back("same_source", np.isin(table.origins, [*declared, *_originals(table.origins, twins)]))
     keep_back("same_lesion", _named(table.lesions, probe.lesions, table.lesions[twins]))
     keep_back("same_subject", _named(table.subjects, probe.subjects, table.subjects[twins]))
     keep_back("held_out_split", table.held_out)
@@ -156,6 +158,12 @@ def _named(names: Names, given: frozenset[str], derived: Names) -> Mask:
         # The caller does not know in which of our datasets the lesion is: it is excluded wherever it has that name.
         mask |= np.strings.endswith(names, f"\t{name}")
     return mask
+
+
+def _originals(origins: Names, twins: Rows) -> list[str]:
+    """The origins of the twins, without those that so many cases have that they name a collection."""
+    found = _known(origins[twins]).tolist()
+    return [origin for origin in found if int((origins == origin).sum()) <= MOST_OF_ONE_ORIGIN]
 
 
 def _known(names: Names) -> Names:

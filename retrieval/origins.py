@@ -1,7 +1,7 @@
 """Which original picture a case's declared source names, so that two collections that took over the same one are noticed.
 
-A source names an original by its address, by a file name, or by an identifier with five or more digits in a row, in this
-order; the name of a collection ("Fitzpatrick17k") alone names none, or all its cases would be one picture.
+A source names an original by its address, by a file name, or by an identifier with six or more digits in a row, in this
+order; the name of a collection ("HAM10000", a site without a path) names none, or all its cases would be one picture.
 
     "ddi 000042.png"                            -> "000042"
     "fitzpatrick17k https://www.a.org/x/7.jpg"  -> "a.org/x/7.jpg"
@@ -12,9 +12,9 @@ order; the name of a collection ("Fitzpatrick17k") alone names none, or all its 
 import re
 from typing import Final
 
-_ADDRESS: Final = re.compile(r"https?://(?:www\.)?([^\s?#]+)", re.IGNORECASE)
+_ADDRESS: Final = re.compile(r"https?://(?:www\.)?([^\s?#/]+/[^\s?#/][^\s?#]*)", re.IGNORECASE)
 _FILE: Final = re.compile(r"([^\s/\\,;]+)\.(?:jpe?g|png|webp|heic|heif|avif|tiff?|dcm|bmp|gif)\b", re.IGNORECASE)
-_IDENTIFIER: Final = re.compile(r"[\w-]*\d{5,}[\w-]*")
+_IDENTIFIER: Final = re.compile(r"[\w-]*\d{6,}[\w-]*")
 
 
 def origin_of(source: str | None) -> str:
