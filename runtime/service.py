@@ -158,7 +158,7 @@ class Service:
         settings = PipelineSettings(
             shown_cases=self.settings.shown_cases,
             passages_per_query=self.settings.passages_per_query,
-            cases=self._case_options,
+            cases=self.case_options,
             passages=self._passage_options,
             thresholds=Thresholds(probability=self.settings.probability_floor),
             workers=self.settings.workers,
@@ -169,7 +169,7 @@ class Service:
     @cached_property
     def lookup(self) -> Lookup:
         """Answers plain searches."""
-        return Lookup(self.reader, self.encoders, self.registry, self._case_options, self._passage_options)
+        return Lookup(self.reader, self.encoders, self.registry, self.case_options, self._passage_options)
 
     @cached_property
     def ingest(self) -> Ingest:
@@ -192,7 +192,8 @@ class Service:
         }  # fmt: skip
 
     @property
-    def _case_options(self) -> CaseOptions:
+    def case_options(self) -> CaseOptions:
+        """How cases are searched."""
         return CaseOptions(alpha=self.settings.alpha, strategy=self.settings.strategy)
 
     @property
