@@ -77,6 +77,9 @@ class OptionsRequest(JsonText):
         None, description="When a served model fails: abstain, or let the reference cases answer. Else it is an error."
     )
     seed: int = Field(0, ge=0, le=MAX_SEED, strict=True, description="For models that sample.")
+    leak_report: bool = Field(
+        False, strict=True, description="True: the trace lists which reference cases were kept back, and why."
+    )
 
 
 class DiagnosisRequest(JsonText):
@@ -88,11 +91,16 @@ class DiagnosisRequest(JsonText):
     body_site: Line | None = Field(None, description="Where on the body.")
     lesion: Id | None = Field(None, description="For studies: reference cases of this lesion are kept back.")
     subject: Id | None = Field(None, description="For studies: reference cases of this subject are kept back.")
+    source: Line | None = Field(
+        None, description="For studies: address, file name or id of the original; cases from it are kept back."
+    )
     options: OptionsRequest = Field(default_factory=OptionsRequest)
 
     def consultation(self, pictures: Sequence[Picture]) -> Consultation:
         """The consultation of these words and admitted pictures."""
-        return Consultation(tuple(pictures), self.note, self.age, self.sex, self.body_site, self.lesion, self.subject)
+        return Consultation(
+            tuple(pictures), self.note, self.age, self.sex, self.body_site, self.lesion, self.subject, self.source
+        )
 
     def diagnosis_options(self) -> DiagnosisOptions:
         """What was switched."""

@@ -257,9 +257,10 @@ class Consulting:
     def _trace(self) -> Trace:
         voters = tuple(hit.id for hit in self._found.ranking.hits[: self._calibration.k])
         decider = self._decider.profile.name if self._decider else None
+        ranking = self._found.ranking
         return Trace(
             self._parts.effective(self._view, self._calibration, self._options, decider), self._clock.timings_ms(),
-            self._found.ranking.excluded, voters, tuple(self._records),
+            ranking.excluded, ranking.excluded_ids if self._options.leak_report else {}, voters, tuple(self._records),
         )  # fmt: skip
 
     def _all_warnings(self) -> tuple[str, ...]:

@@ -2,9 +2,9 @@
 
     p(label) = (1 - e) * sum of softmax(score_i / T) over neighbours i of that label  +  e / number of labels
 
-k, T and e minimise the mean log loss of leave-one-out votes, in which a case never sees itself, a near-duplicate, or
-another picture of its lesion or subject. Three numbers are fitted to the whole index, so they say little about any one
-case; accuracy is not what is fitted.
+k, T and e minimise the mean log loss of leave-one-out votes, in which each case asks under the leak guard that protects
+every consultation: it never sees itself, a near-duplicate, or another picture of its lesion, subject or source. Three
+numbers are fitted to the whole index, so they say little about any one case; accuracy is not what is fitted.
 """
 
 import json
@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.errors import CalibrationBroken
-from retrieval.leakage import GuardTable
+from retrieval.leakage import GuardTable, leak_guard
 from retrieval.types import Vectors
 from retrieval.vectors import top_rows
 
@@ -108,22 +108,11 @@ def _leave_one_out(
         block = queries[start : start + BLOCK]
         similarity = pictures[block] @ pictures.T
         for at, query in enumerate(block):
-            similarity[at, ~_may_see(table, int(query))] = -np.inf
+            similarity[at, ~leak_guard(table, table.probe_of(int(query))).allowed] = -np.inf
             best = top_rows(similarity[at], width)
             rows[start + at, : len(best)] = best
             scores[start + at, : len(best)] = similarity[at, best]
     return rows, scores
-
-
-def _may_see(table: GuardTable, query: int) -> NDArray[np.bool_]:
-    twins = table.near(f"{int(table.hashes[query]):016x}") | (table.originals == table.originals[query])
-    kin = twins.copy()
-    for names in (table.lesions, table.subjects):
-        # As in the leak guard: a twin tells which lesion and subject the query is.
-        known = names[twins & (names != "")]
-        kin |= np.isin(names, known)
-    visible: NDArray[np.bool_] = table.present & ~table.held_out & ~kin
-    return visible
 
 
 def _votes(

@@ -19,6 +19,7 @@ from retrieval.cases import CaseOptions
 from retrieval.expansion import morphology_words
 from retrieval.hybrid import HybridOptions
 from retrieval.leakage import Probe
+from retrieval.sketches import sketch_of
 from retrieval.types import Hit, Ranking
 from retrieval.view import IndexReader, View
 
@@ -150,4 +151,6 @@ def _probe(consultation: Consultation) -> Probe:
         hashes=tuple(picture.perceptual_hash for picture in consultation.pictures),
         lesions=frozenset(filter(None, [consultation.lesion])),
         subjects=frozenset(filter(None, [consultation.subject])),
+        sources=frozenset(filter(None, [consultation.source])),
+        sketches=[sketch_of(picture.rgb) for picture in consultation.pictures],
     )

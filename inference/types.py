@@ -16,7 +16,10 @@ MAX_PICTURES = 4
 
 @dataclass(frozen=True, slots=True)
 class Consultation:
-    """What the caller sends. `lesion` and `subject` are ids the leak guard should exclude, for studies."""
+    """What the caller sends. `lesion`, `subject` and `source` are what the leak guard should exclude, for studies.
+
+    `source` says which original the pictures are: an address, a file name or an identifier.
+    """
 
     pictures: tuple[Picture, ...]
     note: str = ""
@@ -25,6 +28,7 @@ class Consultation:
     body_site: str | None = None
     lesion: str | None = None
     subject: str | None = None
+    source: str | None = None
 
 
 class GroupUse(StrEnum):
@@ -60,6 +64,7 @@ class DiagnosisOptions:
     cases: bool = True  # False: no reference cases, hence no vote and no references for a model
     passages: bool = True  # False: no guideline passages
     leak_guard: bool = True  # False marks the answer
+    leak_report: bool = False  # True lists in the trace which cases the leak guard kept back, and why
     references: int | None = None  # reference cases shown to the stage 2 model, 0 to its image limit less one
     layout: Layout | None = None  # how they stand in its message
     prompt: str | None = None  # stage 2's prompt, by name
@@ -246,6 +251,7 @@ class CitationCheck:
 class Trace:
     """How the answer came about: every setting in force, the time of each step in ms, what the leak guard kept back.
 
+    `excluded` counts what the leak guard kept back by reason; `excluded_ids` says which, where it was asked for.
     `voters` are the ids of all reference cases that voted, nearest first; the ledger shows only some of them.
     `stages` are the questions put to served models.
     """
@@ -253,6 +259,7 @@ class Trace:
     configuration: Mapping[str, Any]
     timings_ms: Mapping[str, float]
     excluded: Mapping[str, int] = field(default_factory=dict)
+    excluded_ids: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     voters: tuple[str, ...] = ()
     stages: tuple[StageRecord, ...] = ()
 

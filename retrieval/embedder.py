@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from retrieval.embeddings import EmbeddingStore, text_key
 from retrieval.search import Encoders
+from retrieval.sketches import SKETCHER, Sketches, sketch_of
 from retrieval.types import Vectors
 
 SLICE = 64  # inputs encoded between two writes: what a kill can waste, and the grain of the progress bar
@@ -45,14 +46,22 @@ class Embedder:
 
         return self._fill(encoder.fingerprint, dict(pictures), encode, progress)
 
+    def sketches(self, pictures: Iterable[tuple[str, LoadPicture]], progress: Progress | None = None) -> int:
+        """What the leak guard recognises copies by, for (stored sha256, how to load its RGB pixels)."""
+
+        def draw(loaders: Sequence[LoadPicture]) -> Sketches:
+            return np.stack([sketch_of(load()) for load in loaders])
+
+        return self._fill(SKETCHER, dict(pictures), draw, progress)
+
     def _fill(
         self,
         fingerprint: str,
         inputs: dict[str, T],
-        encode: Callable[[Sequence[T]], Vectors],
+        encode: Callable[[Sequence[T]], Vectors | Sketches],
         progress: Progress | None,
     ) -> int:
-        present = self._store.get(fingerprint, inputs)
+        present = self._store.get_bytes(fingerprint, inputs)
         missing = [key for key in inputs if key not in present]
         for start in range(0, len(missing), SLICE):
             keys = missing[start : start + SLICE]

@@ -7,10 +7,11 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from knowledge.sqlite import use_write_ahead_log
 from retrieval.errors import EmbeddingsFailed
-from retrieval.types import Vector, Vectors
+from retrieval.types import Vector
 
 KEYS_PER_QUERY = 500
 BUSY_TIMEOUT_S = 60
@@ -22,7 +23,7 @@ def text_key(text: str) -> str:
 
 
 class EmbeddingStore:
-    """(fingerprint of the encoder, sha256 of the input) -> float32 vector. Any number of processes may use it at once."""
+    """(fingerprint of the encoder, sha256 of the input) -> float32 vector, or bytes. Any number of processes may use it."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
@@ -36,17 +37,21 @@ class EmbeddingStore:
 
     def get(self, fingerprint: str, keys: Iterable[str]) -> dict[str, Vector]:
         """The vectors that are there, by key."""
+        found = self.get_bytes(fingerprint, keys)
+        return {key: np.frombuffer(vector, dtype=np.float32) for key, vector in found.items()}
+
+    def get_bytes(self, fingerprint: str, keys: Iterable[str]) -> dict[str, bytes]:
+        """The same as they were put, for rows of another type (sketches of pictures)."""
         wanted = list(dict.fromkeys(keys))
-        found: dict[str, Vector] = {}
+        found: dict[str, bytes] = {}
         with self._connection() as connection:
             for some in _slices(wanted):
                 marks = ",".join("?" * len(some))
                 query = f"SELECT key, vector FROM embeddings WHERE fingerprint = ? AND key IN ({marks})"  # noqa: S608 (marks are "?")
-                for key, vector in connection.execute(query, (fingerprint, *some)):
-                    found[key] = np.frombuffer(vector, dtype=np.float32)
+                found.update(connection.execute(query, (fingerprint, *some)))
         return found
 
-    def put(self, fingerprint: str, keys: Sequence[str], vectors: Vectors) -> None:
+    def put(self, fingerprint: str, keys: Sequence[str], vectors: NDArray[np.float32 | np.uint8]) -> None:
         """Keep `vectors[i]` under `keys[i]`. The first one wins: the same input gives the same vector."""
         rows = [(fingerprint, key, vector.tobytes()) for key, vector in zip(keys, vectors, strict=True)]
         with self._connection() as connection:

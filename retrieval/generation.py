@@ -4,6 +4,7 @@
         manifest.json            encoder fingerprints, corpus generation, counts, sha256 of every file
         cases.json passages.json ids, in row order
         pictures.npy captions.npy passages.npy
+        sketches.npy             what the leak guard recognises copies of pictures by
         chroma/                  one collection per matrix
         captions.bm25/ passages.bm25/
 
@@ -22,11 +23,13 @@ import numpy as np
 
 from retrieval.errors import IndexBroken
 from retrieval.lexical import TOKENIZER, LexicalIndex
+from retrieval.sketches import Sketches
 from retrieval.types import Vectors
 from retrieval.vectors import verify_chroma, write_chroma
 
 FORMAT = 1  # raise it when the layout above changes
 MANIFEST = "manifest.json"
+SKETCHES_FILE = "sketches.npy"
 SPACES = ("pictures", "captions", "passages")
 ITEMS_OF = {"pictures": "cases", "captions": "cases", "passages": "passages"}
 
@@ -40,6 +43,7 @@ class Contents:
     texts: Mapping[str, list[str]]  # "captions", "passages"
     matrices: Mapping[str, Vectors]  # SPACES
     fingerprints: Mapping[str, str]  # SPACES
+    sketches: Sketches  # of the cases; a row of zeros is unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +81,7 @@ def write_generation(folder: Path, contents: Contents, finish: Callable[[Path], 
         (folder / f"{kind}.json").write_text(json.dumps(ids))
     for space, matrix in contents.matrices.items():
         np.save(folder / f"{space}.npy", matrix, allow_pickle=False)
+    np.save(folder / SKETCHES_FILE, contents.sketches, allow_pickle=False)
     for space, texts in contents.texts.items():
         LexicalIndex.build(texts).save(folder / f"{space}.bm25")
     write_chroma(folder / "chroma", contents.matrices)

@@ -23,6 +23,7 @@ from knowledge.registry import Registry
 from retrieval.embeddings import EmbeddingStore, text_key
 from retrieval.errors import IndexBroken, IndexMismatch
 from retrieval.generation import SPACES, Contents, Manifest, sync_folder, write_generation
+from retrieval.sketches import SKETCH_BYTES, SKETCHER, Sketches
 from retrieval.types import Vectors
 
 CURRENT = "current"
@@ -133,6 +134,7 @@ def contents_of(registry: Registry, embeddings: EmbeddingStore, index: IndexFold
             "passages": matrix("passages", [text_key(text) for text in texts]),
         },
         fingerprints=index.fingerprints,
+        sketches=_sketches(embeddings, [picture for _, picture, _ in cases]),
     )
 
 
@@ -148,3 +150,13 @@ def _matrix(embeddings: EmbeddingStore, fingerprint: str, dimension: int, keys: 
             )
         matrix[row] = found[key]
     return matrix
+
+
+def _sketches(embeddings: EmbeddingStore, pictures: Sequence[str]) -> Sketches:
+    """Zeros where there is none: a home from before sketches serves on, and says so, until it is reindexed."""
+    found = embeddings.get_bytes(SKETCHER, pictures)
+    sketches = np.zeros((len(pictures), SKETCH_BYTES), dtype=np.uint8)
+    for row, picture in enumerate(pictures):
+        if picture in found:
+            sketches[row] = np.frombuffer(found[picture], dtype=np.uint8)
+    return sketches

@@ -1,6 +1,6 @@
 """The searches that the layers above call: encode, guard, search. One place knows which encoder serves which space."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,6 +14,8 @@ from retrieval.lexical import tokenize
 from retrieval.protocols import ImageEncoder, TextEncoder
 from retrieval.types import Mask, Ranking, Vectors
 from retrieval.view import View
+
+UNGUARDED = "the leak guard was switched off: the query may have found itself"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +46,26 @@ def neighbours(
     """Reference cases like the query. `probe` None switches the leak guard off, which marks the ranking."""
     query = text_query(encoders.captions, note) if note.strip() and options.strategy == "B" else None
     if probe is None:
-        allowed: Mask = np.ones(len(view.cases.ids), dtype=np.bool_)
-        excluded: dict[str, int] = {}
-        notice: tuple[str, ...] = ("the leak guard was switched off: the query may have found itself",)
-    else:
-        allowed, excluded = leak_guard(view.cases.guard, probe)
-        notice = ()
-    ranking = find_cases(view.cases, pictures, query, allowed, options)
-    return replace(ranking, warnings=ranking.warnings + notice, excluded=excluded)
+        everything: Mask = np.ones(len(view.cases.ids), dtype=np.bool_)
+        unguarded = find_cases(view.cases, pictures, query, everything, options)
+        return replace(unguarded, warnings=(*unguarded.warnings, UNGUARDED))
+    guarded = leak_guard(view.cases.guard, probe)
+    ranking = find_cases(view.cases, pictures, query, guarded.allowed, options)
+    ids = view.cases.ids
+    return replace(
+        ranking,
+        warnings=(*ranking.warnings, *_blind_spots(view)),
+        excluded=guarded.counts,
+        excluded_ids={reason: tuple(ids[row] for row in rows) for reason, rows in guarded.kept_back.items()},
+    )
+
+
+def _blind_spots(view: View) -> Iterator[str]:
+    if unsketched := view.cases.guard.unsketched:
+        yield (
+            f"the leak guard knows {unsketched} of {int(view.cases.alive.sum())} cases by their hash alone and would not "
+            "recognise a cropped or mirrored copy of them; run: dermacite reindex"
+        )
 
 
 def passages(view: View, encoders: Encoders, text: str, options: HybridOptions) -> Ranking:

@@ -105,3 +105,4 @@ class Ranking:
     warnings: tuple[str, ...] = ()
     excluded: Mapping[str, int] = field(default_factory=dict)  # leak-guard reason -> how many items it removed
     explanation: Explanation | None = None  # of searches by text
+    excluded_ids: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # the same, which

@@ -12,10 +12,12 @@ import numpy as np
 from knowledge.registry import Registry
 from retrieval.embeddings import EmbeddingStore
 from retrieval.errors import IndexBroken, IndexMismatch, RetrievalError
-from retrieval.generation import FORMAT, ITEMS_OF, Manifest
+from retrieval.generation import FORMAT, ITEMS_OF, SKETCHES_FILE, Manifest
 from retrieval.index import IndexFolder, contents_of
 from retrieval.leakage import GuardTable
 from retrieval.lexical import TOKENIZER, LayeredLexical, LexicalIndex
+from retrieval.sketches import SKETCH_BYTES, Sketches
+from retrieval.twins import SketchTable
 from retrieval.types import Mask, Vectors
 from retrieval.vectors import EXACT_BELOW, ChromaVectors, ExactVectors, LayeredVectors
 
@@ -118,17 +120,17 @@ class IndexReader:
         return View(
             corpus_generation=delta.corpus_generation,
             generation=folder,
-            cases=self._cases(captions, vectors("pictures")),
+            cases=self._cases(captions, vectors("pictures"), SketchTable.of(_base_sketches(folder), delta.sketches)),
             passages=passages,
             delta_size=sum(len(ids) for ids in delta.ids.values()),
             masked=int((~captions.alive).sum() + (~passages.alive).sum()),
         )
 
-    def _cases(self, captions: Collection, pictures: LayeredVectors) -> CaseCollection:
+    def _cases(self, captions: Collection, pictures: LayeredVectors, sketches: SketchTable) -> CaseCollection:
         by_id = {guard.id: guard for guard in self._registry.case_guards()}
         rows = zip(captions.ids, captions.alive.tolist(), strict=True)
         # A case deleted between two reads of the registry has no guard, and without one it may not be shown.
-        guard = GuardTable.of([by_id.get(case_id) if alive else None for case_id, alive in rows])
+        guard = GuardTable.of([by_id.get(case_id) if alive else None for case_id, alive in rows], sketches)
         checked = replace(captions, alive=guard.present)
         labels = tuple(sorted({one.label for one in by_id.values()}))
         return CaseCollection(checked, pictures, guard.present & captions.vectors.nonzero(), guard, labels)
@@ -156,6 +158,16 @@ def _read_ids(folder: Path | None, kind: str) -> Sequence[str]:
     with _readable():
         ids: list[str] = json.loads((folder / f"{kind}.json").read_text("utf-8"))
         return ids
+
+
+def _base_sketches(folder: Path | None) -> Sketches:
+    if folder is None:
+        return np.zeros((0, SKETCH_BYTES), dtype=np.uint8)
+    with _readable():
+        if not (folder / SKETCHES_FILE).exists():  # a generation from before sketches: none of its rows has one
+            return np.zeros((len(_read_ids(folder, "cases")), SKETCH_BYTES), dtype=np.uint8)
+        sketches: Sketches = np.load(folder / SKETCHES_FILE, mmap_mode="r", allow_pickle=False)
+        return sketches
 
 
 def _base_lexical(folder: Path | None, space: str) -> LexicalIndex:

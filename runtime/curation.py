@@ -90,8 +90,9 @@ class Curator:
         with self._writing():
             embedder = Embedder(service.encoders, service.embeddings)
             cases = service.registry.case_captions()
-            loaders = ((picture, partial(service.stored_pixels, picture)) for _, picture, _ in cases)
+            loaders = [(picture, partial(service.stored_pixels, picture)) for _, picture, _ in cases]
             embedder.pictures(loaders, partial(report, "pictures"))
+            embedder.sketches(loaders, partial(report, "sketches"))
             embedder.captions((caption for *_, caption in cases), partial(report, "captions"))
             embedder.passages((text for _, text in service.registry.passage_texts()), partial(report, "passages"))
             self.sweep()

@@ -13,6 +13,7 @@ from retrieval.canary import check_legs
 from retrieval.errors import RetrievalError
 from retrieval.generation import damaged_files
 from retrieval.index import contents_of
+from retrieval.sketches import known_sketches
 from runtime.errors import RuntimeRefused
 from runtime.service import Service
 
@@ -87,7 +88,11 @@ def _encoders(service: Service) -> Check:
 def _vectors(service: Service) -> Check:
     # The next build needs them all; an index that serves has its own copy and would not miss them until then.
     contents = contents_of(service.registry, service.embeddings, service.index)
-    return Check("vectors", True, ", ".join(f"{len(rows)} {space}" for space, rows in contents.matrices.items()))
+    found = ", ".join(f"{len(rows)} {space}" for space, rows in contents.matrices.items())
+    if missing := int((~known_sketches(contents.sketches)).sum()):
+        detail = f"{found}, but {missing} sketches are missing: the leak guard would miss cropped and mirrored copies"
+        return Check("vectors", False, detail, "dermacite reindex")
+    return Check("vectors", True, found)
 
 
 def _index(service: Service) -> Check:

@@ -12,6 +12,7 @@ from knowledge.registry import Registry
 from retrieval.embeddings import EmbeddingStore
 from retrieval.index import IndexFolder, contents_of
 from retrieval.leakage import GuardTable
+from retrieval.twins import SketchTable
 from runtime.home import Home
 
 
@@ -27,7 +28,8 @@ def main() -> None:
 
     def finish(folder: Path) -> None:
         labels = [guard.label for guard in rows]
-        calibrate(contents.matrices["pictures"], labels, GuardTable.of(rows)).save(folder)
+        table = GuardTable.of(rows, SketchTable.of(contents.sketches))
+        calibrate(contents.matrices["pictures"], labels, table).save(folder)
 
     sys.stdout.write(str(index.build(contents, finish)))
 

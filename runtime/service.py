@@ -173,7 +173,7 @@ class Service:
         gathering = GatheringSettings(
             shown_cases=self.settings.shown_cases,
             passages_per_query=self.settings.passages_per_query,
-            cases=self._case_options,
+            cases=self.case_options,
             passages=self._passage_options,
         )
         thresholds = Thresholds(probability=self.settings.probability_floor, label_mass=self.settings.label_mass_floor)
@@ -189,7 +189,7 @@ class Service:
     @cached_property
     def lookup(self) -> Lookup:
         """Answers plain searches."""
-        return Lookup(self.reader, self.encoders, self.registry, self._case_options, self._passage_options)
+        return Lookup(self.reader, self.encoders, self.registry, self.case_options, self._passage_options)
 
     @cached_property
     def ingest(self) -> Ingest:
@@ -218,7 +218,8 @@ class Service:
         }  # fmt: skip
 
     @property
-    def _case_options(self) -> CaseOptions:
+    def case_options(self) -> CaseOptions:
+        """How cases are searched."""
         return CaseOptions(alpha=self.settings.alpha, strategy=self.settings.strategy)
 
     @property
@@ -239,7 +240,9 @@ class Service:
         if not cases:
             return
         embedder = Embedder(self.encoders, self.embeddings)
-        embedder.pictures((case.picture, partial(_pixels_of, picture)) for case, picture in cases)
+        pictures = [(case.picture, partial(_pixels_of, picture)) for case, picture in cases]
+        embedder.pictures(pictures)
+        embedder.sketches(pictures)
         embedder.captions(case.caption for case, _ in cases)
 
 

@@ -34,6 +34,7 @@ from retrieval.hybrid import HybridOptions
 from retrieval.index import IndexFolder
 from retrieval.lexical import tokenize
 from retrieval.search import Encoders
+from retrieval.sketches import SKETCH_BYTES, SKETCHER, Sketch
 from retrieval.types import EncoderCard, Vector, Vectors
 from retrieval.view import IndexReader
 
@@ -125,6 +126,12 @@ def picture_of(rgb: NDArray[np.uint8], name: str = "query") -> Picture:
     )
 
 
+def sketch_named(name: str) -> Sketch:
+    """Noise that `name` decides, as it decides hashes: two names are never twins."""
+    seed = int(sha256(name)[:8], 16)
+    return np.random.default_rng(seed).integers(0, 256, SKETCH_BYTES, dtype=np.uint8)
+
+
 def case_of(name: str, label: str = "psoriasis", caption: str = "", **fields: str | None) -> ReferenceCase:
     """A reference case; `name` decides its id and its hashes."""
     hashes = {"picture": sha256(f"stored {name}"), "original": sha256(name), "perceptual_hash": sha256(name)[:16]}
@@ -151,6 +158,7 @@ class Corpus:
         embedder = Embedder(self.encoders, self.embeddings)
         embedder.pictures([(case.picture, lambda: rgb)])
         embedder.captions([case.caption])
+        self.embeddings.put(SKETCHER, [case.picture], sketch_named(case.id)[None])
         self.registry.put_cases([case])
 
     def add_document(self, title: str, pages: Sequence[str]) -> str:

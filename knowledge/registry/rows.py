@@ -23,6 +23,7 @@ class CaseGuard:
     subject: str | None
     lesion: str | None
     split: str | None
+    source: str | None = None
 
 
 CASE_COLUMNS = [CASES.c[field.name] for field in fields(ReferenceCase)]

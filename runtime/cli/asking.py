@@ -53,6 +53,7 @@ def search(lazy: Lazy, text: str, image: Path | None, k: int, explain: bool, as_
 @click.option("--no-cases", is_flag=True, help="Switch case retrieval off.")
 @click.option("--no-passages", is_flag=True, help="Switch guideline retrieval off.")
 @click.option("--no-leak-guard", is_flag=True, help="Let the query find itself; the answer says so.")
+@click.option("--leak-report", is_flag=True, help="List in the trace (--json) which cases were kept back, and why.")
 @click.option("--references", type=click.IntRange(0, 20), help="Reference cases shown to the stage 2 model. "
               "[default: from its profile]")  # fmt: skip
 @click.option("--layout", type=click.Choice([one.value for one in Layout]), help="How they stand in its message.")
@@ -100,6 +101,7 @@ def _options(given: dict[str, Any]) -> DiagnosisOptions:
         cases=not given["no_cases"],
         passages=not given["no_passages"],
         leak_guard=not given["no_leak_guard"],
+        leak_report=given["leak_report"],
         references=given["references"],
         layout=chosen(Layout, "layout"),
         prompt=given["prompt"],

@@ -350,7 +350,7 @@ def test_switches_reach_the_answer(command: CommandLine, tmp_path: Path, draw: D
     assert {item["kind"] for item in answer["ledger"]} == {"case"}
     assert any("leak guard was switched off" in warning for warning in answer["warnings"])
     assert answer["trace"]["configuration"]["options"] == {
-        "k": 2, "alpha": 1.0, "cases": True, "passages": False, "leak_guard": False,
+        "k": 2, "alpha": 1.0, "cases": True, "passages": False, "leak_guard": False, "leak_report": False,
     }  # fmt: skip
 
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from inference.errors import CalibrationBroken
-from inference.exemplars import FILE, KS, SMOOTHINGS, TEMPERATURES, Calibration, _may_see, _votes, calibrate, vote
+from inference.exemplars import FILE, KS, SMOOTHINGS, TEMPERATURES, Calibration, _votes, calibrate, vote
 from knowledge.registry import CaseGuard
-from retrieval.leakage import GuardTable
-from retrieval.types import Vectors
+from retrieval.leakage import GuardTable, leak_guard
+from retrieval.types import Mask, Vectors
 from tests.fakes import case_of, sha256, unit
 
 PLAIN = Calibration(k=3, temperature=0.5, smoothing=0.0)
@@ -82,6 +82,10 @@ def guards(labels: list[str], **fields: list[str]) -> list[CaseGuard]:
     return [CaseGuard(**{name: getattr(case, name) for name in CaseGuard.__dataclass_fields__}) for case in cases]
 
 
+def may_see(table: GuardTable, row: int) -> Mask:
+    return leak_guard(table, table.probe_of(row)).allowed
+
+
 def clusters(labels: list[str], spread: float = 0.3, seed: int = 0) -> Vectors:
     """One direction per label, and noise."""
     rng = np.random.default_rng(seed)
@@ -148,20 +152,20 @@ def test_what_a_twin_tells_of_the_lesion_is_heeded_as_in_the_leak_guard() -> Non
     query, twin, other_view, stranger = guards(["x"] * 4)
     twin = replace(twin, perceptual_hash=query.perceptual_hash, lesion="L", dataset="another")
     other_view = replace(other_view, lesion="L", dataset="another")
-    visible = _may_see(GuardTable.of([query, twin, other_view, stranger]), 0)
+    visible = may_see(GuardTable.of([query, twin, other_view, stranger]), 0)
     assert visible.tolist() == [False, False, False, True]
 
 
 def test_unknown_lesions_and_subjects_are_no_kin() -> None:
     table = GuardTable.of(guards(["x"] * 3))
-    assert _may_see(table, 1).tolist() == [True, False, True]
+    assert may_see(table, 1).tolist() == [True, False, True]
 
 
 def test_held_out_cases_neither_ask_nor_answer() -> None:
     labels = ["acne", "nevus"] * 10
     split = ["train"] * 12 + ["test"] * 8
     assert fitted(labels, clusters(labels), split=split).queries == 12
-    assert not _may_see(GuardTable.of(guards(labels, split=split)), 0)[12:].any()
+    assert not may_see(GuardTable.of(guards(labels, split=split)), 0)[12:].any()
 
 
 def test_the_floor_lies_below_nearly_every_known_case() -> None:

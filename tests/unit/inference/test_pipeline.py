@@ -176,6 +176,12 @@ def test_the_leak_guard_keeps_the_very_picture_out(shared: Corpus) -> None:
     assert "c-psoriasis-1" not in {item.id for item in guarded.ledger}
 
 
+def test_which_cases_were_kept_back_is_listed_where_it_is_asked_for(shared: Corpus) -> None:
+    known = picture_of(patch_of(COLOURS["psoriasis"], 1), "psoriasis-1")
+    assert ask(shared, known, leak_report=True).trace.excluded_ids == {"same_picture": ("c-psoriasis-1",)}
+    assert ask(shared, known).trace.excluded_ids == {}
+
+
 def test_without_the_leak_guard_the_answer_is_marked(shared: Corpus) -> None:
     known = picture_of(patch_of(COLOURS["psoriasis"], 1), "psoriasis-1")
     open_answer = ask(shared, known, k=20, leak_guard=False)

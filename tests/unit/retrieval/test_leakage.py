@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from knowledge.registry import CaseGuard
-from retrieval.leakage import NEAR_DUPLICATE_BITS, GuardTable, Probe, is_held_out, leak_guard
-from tests.fakes import case_of, sha256
+from retrieval.leakage import MOST_OF_ONE_ORIGIN, NEAR_DUPLICATE_BITS, GuardTable, Probe, is_held_out, leak_guard
+from retrieval.twins import SketchTable
+from tests.fakes import case_of, sha256, sketch_named
 
 
 def guard(name: str, **fields: Any) -> CaseGuard:
@@ -21,8 +22,8 @@ def flipped(perceptual_hash: str, bits: int) -> str:
 
 
 def shown(guards: list[CaseGuard | None], probe: Probe) -> tuple[list[bool], dict[str, int]]:
-    allowed, counts = leak_guard(GuardTable.of(guards), probe)
-    return allowed.tolist(), counts
+    guarded = leak_guard(GuardTable.of(guards), probe)
+    return guarded.allowed.tolist(), guarded.counts
 
 
 SAME_BYTES = Probe(originals=frozenset({sha256("query")}))
@@ -146,8 +147,8 @@ def test_a_row_that_is_gone_is_neither_shown_nor_counted_nor_a_twin() -> None:
 
 
 def test_an_empty_corpus_has_nothing_to_keep_back() -> None:
-    allowed, counts = leak_guard(GuardTable.of([]), replace(SAME_BYTES, hashes=["0" * 16], lesions=frozenset({"L"})))
-    assert (allowed.shape, counts) == ((0,), {})
+    guarded = leak_guard(GuardTable.of([]), replace(SAME_BYTES, hashes=["0" * 16], lesions=frozenset({"L"})))
+    assert (guarded.allowed.shape, guarded.counts) == ((0,), {})
 
 
 def test_near_compares_with_every_row() -> None:
@@ -157,3 +158,79 @@ def test_near_compares_with_every_row() -> None:
 
 def test_a_row_that_is_gone_is_near_nothing() -> None:
     assert GuardTable.of([None, guard("a")]).near("0" * 16).tolist() == [False, False]
+
+
+# --- sketches ------------------------------------------------------------------------------------------------------
+
+
+def sketched(*names: str) -> SketchTable:
+    return SketchTable.of(np.stack([sketch_named(name) for name in names]))
+
+
+def test_a_copy_by_its_sketch_is_a_near_duplicate_and_tells_lesion_and_subject() -> None:
+    guards: list[CaseGuard | None] = [guard("copy", lesion="L1"), guard("other view", lesion="L1"), guard("stranger")]
+    table = GuardTable.of(guards, sketched("copy", "other view", "stranger"))
+    guarded = leak_guard(table, Probe(sketches=[sketch_named("copy")]))
+    assert guarded.allowed.tolist() == [False, False, True]
+    assert {reason: rows.tolist() for reason, rows in guarded.kept_back.items()} == {
+        "near_duplicate": [0], "same_lesion": [1],
+    }  # fmt: skip
+
+
+def test_each_sketch_of_the_query_is_looked_for() -> None:
+    table = GuardTable.of([guard("a"), guard("b"), guard("c")], sketched("a", "b", "c"))
+    assert leak_guard(table, Probe(sketches=[sketch_named("c"), sketch_named("a")])).allowed.tolist() == [
+        False,
+        True,
+        False,
+    ]
+
+
+def test_a_row_that_is_gone_is_no_copy() -> None:
+    table = GuardTable.of([None, guard("b")], sketched("a", "b"))
+    assert leak_guard(table, Probe(sketches=[sketch_named("a")])).kept_back == {}
+
+
+def test_rows_without_a_sketch_are_counted_unless_they_are_gone() -> None:
+    assert GuardTable.of([guard("a"), None, guard("b")]).unsketched == 2
+    assert GuardTable.of([guard("a"), None], sketched("a", "b")).unsketched == 0
+
+
+def test_a_case_asks_as_a_consultation_with_its_picture_would() -> None:
+    guards: list[CaseGuard | None] = [guard("a", lesion="L1"), guard("b", lesion="L1"), guard("c")]
+    table = GuardTable.of(guards, sketched("a", "b", "c"))
+    probe = Probe(frozenset({sha256("a")}), [sha256("a")[:16]], sketches=[sketch_named("a")])
+    assert leak_guard(table, table.probe_of(0)).allowed.tolist() == leak_guard(table, probe).allowed.tolist()
+    assert leak_guard(table, table.probe_of(0)).allowed.tolist() == [False, False, True]
+
+
+# --- declared sources ----------------------------------------------------------------------------------------------
+
+
+def test_a_case_from_the_twin_s_source_is_kept_back_in_any_dataset() -> None:
+    guards: list[CaseGuard | None] = [
+        guard("query", source="atlas https://a.org/x/7.jpg"),
+        guard("taken over", source="HTTPS://www.a.org/x/7.jpg?size=l", dataset="another"),
+        guard("stranger", source="https://a.org/x/8.jpg"),
+    ]
+    assert shown(guards, SAME_BYTES) == ([False, False, True], {"same_picture": 1, "same_source": 1})
+
+
+def test_a_declared_source_is_heeded_without_a_twin() -> None:
+    guards: list[CaseGuard | None] = [guard("a", source="ISIC_0024306"), guard("b", source="ISIC_0024307"), guard("c")]
+    assert shown(guards, Probe(sources=frozenset({"isic_0024306.jpg"}))) == ([False, True, True], {"same_source": 1})
+
+
+def test_the_name_of_a_collection_is_no_common_source() -> None:
+    guards: list[CaseGuard | None] = [guard("query", source="atlas"), guard("other", source="atlas")]
+    assert shown(guards, SAME_BYTES)[0] == [False, True]
+
+
+def test_an_address_that_very_many_cases_name_is_that_of_their_collection() -> None:
+    address = "https://doi.org/10.7910/DVN/DBW86T"
+    few: list[CaseGuard | None] = [guard("query", source=address)]
+    few += [guard(str(number), source=address) for number in range(MOST_OF_ONE_ORIGIN - 1)]
+    many = [*few, guard("one more", source=address)]
+    assert shown(few, SAME_BYTES)[1] == {"same_picture": 1, "same_source": MOST_OF_ONE_ORIGIN - 1}
+    assert shown(many, SAME_BYTES)[1] == {"same_picture": 1}
+    assert shown(many, Probe(sources=frozenset({address})))[1] == {"same_source": len(many)}

@@ -10,13 +10,24 @@ import pytest
 from retrieval import search
 from retrieval.cases import CaseOptions
 from retrieval.errors import IndexBroken, IndexMismatch
-from retrieval.generation import MANIFEST
+from retrieval.generation import MANIFEST, SKETCHES_FILE
 from retrieval.hybrid import HybridOptions
 from retrieval.index import BUILDING
 from retrieval.leakage import Probe
 from retrieval.search import Encoders
+from retrieval.types import Ranking
 from retrieval.view import IndexReader, View
-from tests.fakes import COLOURS, Corpus, FakeImageEncoder, FakeTextEncoder, case_of, patch_of, picture_of, sha256
+from tests.fakes import (
+    COLOURS,
+    Corpus,
+    FakeImageEncoder,
+    FakeTextEncoder,
+    case_of,
+    patch_of,
+    picture_of,
+    sha256,
+    sketch_named,
+)
 
 KERATOSIS = "Offer imiquimod for actinic keratosis on the forehead."
 
@@ -248,3 +259,30 @@ def test_an_index_with_a_missing_file_is_refused_by_one_of_our_errors(name: str,
 def test_a_reader_over_chroma_finds_what_exact_search_finds(built: Corpus) -> None:
     reader = IndexReader(built.index, built.registry, built.embeddings, exact_below=0)
     assert found(built, "adapalene for acne", reader.view()) == found(built, "adapalene for acne")
+
+
+# --- sketches ------------------------------------------------------------------------------------------------------
+
+
+def guarded_by_sketch(view: View, corpus: Corpus, name: str) -> Ranking:
+    pictures = search.encode_pictures(corpus.encoders, [patch_of(COLOURS["psoriasis"], 1)])
+    return search.neighbours(view, corpus.encoders, pictures, "", Probe(sketches=[sketch_named(name)]), CaseOptions())
+
+
+def test_copies_are_recognised_in_base_and_delta_and_named(built: Corpus) -> None:
+    built.add_case(case_of("newcomer"), patch_of((9, 9, 99)))
+    view = built.reader().view()
+    for name in ("c-psoriasis-1", "c-newcomer"):
+        ranking = guarded_by_sketch(view, built, name)
+        assert (ranking.excluded, ranking.excluded_ids) == ({"near_duplicate": 1}, {"near_duplicate": (name,)})
+        assert ranking.warnings == ("no note: cases were found by picture alone",)
+
+
+def test_a_home_from_before_sketches_serves_and_says_what_it_cannot_see(built: Corpus) -> None:
+    generation = built.index.current()
+    assert generation is not None
+    (generation / SKETCHES_FILE).unlink()
+    ranking = guarded_by_sketch(built.reader().view(), built, "c-psoriasis-1")
+    assert ranking.excluded == {}
+    assert "12 of 12 cases by their hash alone" in ranking.warnings[-1]
+    assert ranking.warnings[-1].endswith("run: dermacite reindex")
