@@ -261,7 +261,8 @@ async def test_the_record_adds_up_every_request() -> None:
 async def test_references_that_do_not_fit_are_named_and_not_shown() -> None:
     profile = replace(load_profile("hikari-sirius"), context_length=800)
     engine = FakeEngine(naming("psoriasis"), {"psoriasis": 0.9}, tokens=lambda request: 300 * len(pictures_in(request)))
-    question = DiseaseQuestion("P0", Layout.EVALUATION, CASES)
+    long = tuple((key, replace(reference, caption="scaly plaque " * 50)) for key, reference in CASES)
+    question = DiseaseQuestion("P0", Layout.EVALUATION, long)
     _, record = await ask_disease(served(profile, engine), [RED], question)
     assert (record.references, record.dropped, record.fitted_by) == (("E1",), ("E2",), "counted")
     assert len(pictures_in(engine.completed[0])) == len(pictures_in(engine.scored[0][0])) == 2
