@@ -95,7 +95,7 @@ async def test_a_failure_of_the_work_comes_by_itself() -> None:
 
 
 async def test_an_answer_that_is_none_is_an_answer() -> None:
-    async def nothing() -> None:
+    async def nothing() -> str | None:
         return None
 
     assert await unless_left(Connection().request, nothing) is None

@@ -147,21 +147,13 @@ def url_of(part: ImagePart) -> str:
     return url
 
 
-def test_a_picture_is_encoded_once_however_often_it_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
-    encoded: list[Any] = []
-    made = wire.Image.fromarray
-
-    def counted(rgb: Any) -> Any:
-        encoded.append(rgb)
-        return made(rgb)
-
-    monkeypatch.setattr(wire.Image, "fromarray", counted)
+def test_a_picture_is_encoded_once_however_often_it_is_sent() -> None:
     part = picture()
     request = asked(messages=(Message("user", (part, TextPart("?"))), Message("assistant", (TextPart("It"),))))
-    wire.body(request)
-    wire.scoring_bodies(request, [" is a.", " is b."])
-    wire.counting_body(request)
-    assert len(encoded) == 1
+    bodies = [wire.body(request), *wire.scoring_bodies(request, [" is a.", " is b."]), wire.counting_body(request)]
+    urls = [body["messages"][0]["content"][0]["image_url"]["url"] for body in bodies]
+    assert len(urls) == 4
+    assert {id(url) for url in urls} == {id(url_of(part))}, "the very same text"
 
 
 def test_two_pictures_of_the_same_pixels_are_two_pictures() -> None:

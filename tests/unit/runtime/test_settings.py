@@ -222,8 +222,8 @@ def test_the_document_says_every_default(tmp_path: Path, name: str, column: int)
         if value is None and cells[column] == "":
             assert cells[0] == "none", key
         elif key == "models.NAME.url":
-            said = dict(re.findall(r"`(http\S+)` for `(\S+)`", cells[column]))
-            assert {name: url for url, name in said.items()} == {n: one.url for n, one in settings.models.items()}
+            named = re.findall(r"`(http\S+)` for `(\S+)`", cells[column])
+            assert {model: url for url, model in named} == {model: one.url for model, one in settings.models.items()}
         elif value is None:
             assert cells[column] in {"none", "of the card"}
         else:
