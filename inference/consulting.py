@@ -179,7 +179,7 @@ class Consulting:
             )
         self._warnings += remarks
         with self._clock.step("ledger"):
-            if self._shown and self._opinions.disease is not None:
+            if gatherer.wanted(self._options) and self._opinions.disease is not None:
                 self._shown += gatherer.contrast(self._found, self._candidates, self._shown, self._named)
             self._ledger = gatherer.ledger(self._found, self._shown, passages)
             self._candidates = self._with_evidence(self._candidates)

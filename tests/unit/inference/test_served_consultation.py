@@ -151,6 +151,12 @@ def test_more_references_than_shown_cases_are_in_the_ledger_all_the_same(shared:
     assert not any(item.used_in for item in answer.ledger[3:])
 
 
+def test_with_no_cases_to_show_only_those_the_model_saw_are_in_the_ledger(shared: Corpus) -> None:
+    model = sirius(FakeEngine(naming("psoriasis"), {"psoriasis": 0.5, "acne": 0.4}))
+    answer = ask(shared, ServedModels(disease=model), k=0, references=1)
+    assert [item.used_in for item in answer.ledger if item.kind is EvidenceKind.CASE] == [("disease",)]
+
+
 def two_cases(corpus: Corpus, *labels: str) -> None:
     for number, label in enumerate(labels):
         case = case_of(f"own-{number}", label, f"A plaque of {label} on the elbow.")
