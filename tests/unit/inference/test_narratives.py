@@ -219,10 +219,11 @@ def test_another_dose_than_the_guidelines_is_cited_and_refused(shared: Corpus) -
 
 
 def test_a_caption_is_no_part_of_the_report_however_well_it_cites(shared: Corpus) -> None:
-    said = "Ciclosporin is given at 2.5 mg/kg a day."
-    answer = ask(shared, said, note="ciclosporin for psoriasis")
-    assert answer.narrative is not None
-    assert all(any(one.quote == statement.text for one in statement.citations) for statement in answer.report)
+    note = "ciclosporin for psoriasis at 2.5 mg/kg a day"
+    cites = ask(shared, "Ciclosporin is given at 2.5 mg/kg a day.", note=note)
+    assert cites.narrative is not None
+    assert cites.narrative.statements[0].verdict is Verdict.SUPPORTED
+    assert cites.report == ask(shared, "A red plaque.", note=note).report
 
 
 @pytest.mark.parametrize(
