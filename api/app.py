@@ -75,6 +75,7 @@ def _lifespan(service: Service, readiness: Readiness) -> Callable[[Litestar], Ab
                 yield
         finally:
             with anyio.CancelScope(shield=True):
+                await service.close_models()
                 await anyio.to_thread.run_sync(service.close)
 
     return lifespan

@@ -104,6 +104,8 @@ def _check_nothing_for_stage_2(options: DiagnosisOptions) -> None:
 
 def _check_stage_2(options: DiagnosisOptions, profile: ModelProfile) -> None:
     most = profile.image_limit - 1
+    if options.references and not options.cases:
+        raise ConsultationRefused("without cases there are no references to show; leave cases on, or references out")
     wanted = references_of(options, profile)
     if not 0 <= wanted <= most:
         raise ConsultationRefused(f"{profile.name} is shown 0 to {most} references, its image limit less the query")
@@ -111,6 +113,8 @@ def _check_stage_2(options: DiagnosisOptions, profile: ModelProfile) -> None:
         raise ConsultationRefused(
             "the single layout shows no references; choose training or evaluation, or 0 references"
         )
+    if options.captions == "masked" and (not wanted or layout_of(options, profile) is not Layout.EVALUATION):
+        raise ConsultationRefused("only the evaluation layout with references shows captions that could be masked")
     prompt = prompt_of(options, profile)
     if prompt not in profile.prompts:
         raise ConsultationRefused(
@@ -119,7 +123,8 @@ def _check_stage_2(options: DiagnosisOptions, profile: ModelProfile) -> None:
     takes_group = "group" in slots_of(prompt)
     if takes_group is not (options.group is GroupUse.USED):
         able = ", ".join(name for name in profile.prompts if ("group" in slots_of(name)) is not takes_group) or "none"
+        other = "ask with group used" if takes_group else "ask with group ignored or soft"
         raise ConsultationRefused(
-            f"prompt {prompt} {'needs' if takes_group else 'takes no'} group, and group is {options.group}; prompts that "
-            f"would do: {able}"
+            f"prompt {prompt} {'needs' if takes_group else 'takes no'} group, and group is {options.group}: {other}, or "
+            f"choose a prompt that would do: {able}"
         )

@@ -7,6 +7,7 @@ any other: by quantities and by wording. Only passages are asked: the caption of
 of what this picture shows. Where nothing covers enough, nothing is cited.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -36,19 +37,19 @@ def attributed(
 
     def cite(statement: Statement) -> Statement:
         terms = set(tokenize(statement.text))
-        mass = sum(idf(term) for term in terms)
+        mass = math.fsum(idf(term) for term in terms)
         if len(terms) < SHORTEST or mass <= 0:
             return statement
+        # The first of those that cover as much: the ledger is best first. fsum, because sets have no order of their own.
         best = max(
-            ((sum(idf(term) for term in terms & there) / mass, item.key, item, start, end)
+            ((math.fsum(idf(term) for term in terms & there) / mass, item, start, end)
              for item, start, end, there in sentences),
-            key=lambda entry: (entry[0], entry[1]), default=None,
+            key=lambda entry: entry[0], default=None,
         )  # fmt: skip
         if best is None or best[0] < ENOUGH:
             return statement
-        _, key, item, start, end = best
-        return replace(
-            statement, citations=(Citation(key, item.text[start:end], item.start + start, item.start + end),)
-        )
+        _, item, start, end = best
+        citation = Citation(item.key, item.text[start:end], item.start + start, item.start + end)
+        return replace(statement, citations=(citation,))
 
     return tuple(cite(statement) for statement in statements)

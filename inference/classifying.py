@@ -50,17 +50,26 @@ async def decide(
     """Ask stage 2. Raises EngineError."""
     profile = model.profile
     constrained = profile.answer.constrained if options.constrain is None else options.constrain
-    passed_on = group.shares[0].label if group and group.shares and options.group is GroupUse.USED else None
+    passed_on = likeliest(group) if options.group is GroupUse.USED else None
     question = DiseaseQuestion(
         prompt_of(options, profile), layout_of(options, profile), shown, passed_on, options.captions == "masked",
         constrained, options.seed,
     )  # fmt: skip
     opinion, record = await ask_disease(model, pictures, question)
-    shares = _weighted(opinion, model.labels, group if options.group is GroupUse.SOFT else None)
+    weighing = group if options.group is GroupUse.SOFT else None
+    shares = _weighted(opinion, model.labels, weighing)
     unknown = sorted({one.label for _, one in shown if model.labels.known_as(one.label) is None})
-    return Decided(
-        opinion, candidates_of(opinion, model.labels, shares), record, _remarks(profile.name, record, unknown)
-    )
+    remarks = _remarks(profile.name, record, unknown)
+    if weighing is not None and not (weighing.shares and opinion.shares):
+        remarks += ("the group could weigh nothing: a server does not say how probable its answers are",)
+    return Decided(opinion, candidates_of(opinion, model.labels, shares), record, remarks)
+
+
+def likeliest(group: ModelOpinion | None) -> str | None:
+    """The group to pass on; where its server cannot score, the one it stated. None where the pictures disagree then."""
+    if group is None:
+        return None
+    return group.shares[0].label if group.shares else group.stated
 
 
 def _weighted(opinion: ModelOpinion, labels: LabelSet, group: ModelOpinion | None) -> list[tuple[str, float]]:

@@ -8,14 +8,14 @@ from functools import partial
 from inference.abstention import NOTICE, Reason, out_of_domain, unusable_picture, weak_evidence
 from inference.admission import references_of, report_modes
 from inference.citations import count
-from inference.classifying import decide, references
+from inference.classifying import decide, likeliest, references
 from inference.clock import StepClock
 from inference.concurrent import all_of
 from inference.engines.errors import EngineError, EngineOverloaded
 from inference.events import CitationsChecked, DiseaseHeard, Event, EvidenceFound, GroupHeard, Outcome, ReportPiece
 from inference.exemplars import Calibration
 from inference.gathering import Neighbours, leading
-from inference.judging import conflict, disagreements, model_reason
+from inference.judging import conflict, disagreements, model_reason, no_group
 from inference.narrating import Narrator
 from inference.parts import Parts
 from inference.prompts import Pixels
@@ -149,6 +149,8 @@ class Consulting:
         model = self._decider
         if model is None:
             return None
+        if self._options.group is GroupUse.USED and likeliest(self._opinions.group) is None:
+            return no_group()
         keys = {item.id: item.key for item in self._ledger}
         shown = await self._parts.blocking(
             partial(references, model, self._parts.shelf, self._found, self._shown[: self._references], keys)
@@ -188,7 +190,7 @@ class Consulting:
             )
         self._warnings += remarks
         with self._clock.step("ledger"):
-            if self._shown and self._opinions.disease is not None:
+            if gatherer.wanted(self._options) and self._opinions.disease is not None:
                 self._shown += gatherer.contrast(self._found, self._candidates, self._shown, self._named)
             self._ledger = gatherer.ledger(self._found, self._shown, passages)
             self._candidates = self._with_evidence(self._candidates)

@@ -118,9 +118,13 @@ class Gatherer:
     def shown(self, found: Neighbours, options: DiagnosisOptions, references: int) -> list[Hit]:
         """The hits the ledger begins with: the nearest, at least those a model is shown, and the best of each likely
         label even when others crowd it out, because the reader needs the contrast."""
-        wanted = self.settings.shown_cases if options.k is None else options.k
+        wanted = self.wanted(options)
         chosen = found.hits[: max(wanted, references)]
         return chosen + self.contrast(found, found.vote, chosen) if wanted else chosen
+
+    def wanted(self, options: DiagnosisOptions) -> int:
+        """How many cases a reader is to see; with 0 the ledger holds those a model is shown and no others."""
+        return self.settings.shown_cases if options.k is None else options.k
 
     def contrast(
         self, found: Neighbours, candidates: Sequence[Candidate], shown: Sequence[Hit],

@@ -18,6 +18,15 @@ def candidates_of(
     return tuple(_candidate(label, probability, labels) for label, probability in shares)
 
 
+def no_group() -> Reason:
+    """Why stage 2 cannot be asked when its prompt is to hold a group."""
+    return Reason(
+        "no_group",
+        "Stage 1 named a different group for each picture and its server cannot say how probable they are.",
+        "Send the pictures one by one, ask with group ignored, or serve stage 1 on an engine that scores.",
+    )
+
+
 def model_reason(opinion: ModelOpinion, candidates: Sequence[Candidate], thresholds: Thresholds) -> Reason | None:
     """Why a served model's answer does not carry a diagnosis; None when it does."""
     if not candidates or (opinion.stated is None and opinion.method not in (CONSTRAINED, "pictures_disagree")):

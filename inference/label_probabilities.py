@@ -36,7 +36,7 @@ class LabelCalibration:
             found = cls(float(data["temperature"]), int(data["cases"]), str(data["source"]))
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, OverflowError, KeyError, TypeError) as error:
             raise CalibrationBroken(
                 f"the calibration {file.name} cannot be read: it holds temperature, cases and source. Mend or remove it."
             ) from error

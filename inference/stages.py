@@ -49,16 +49,8 @@ class _Heard:
 
 async def ask_group(model: ServedModel, pictures: Sequence[Pixels], seed: int = 0) -> tuple[ModelOpinion, StageRecord]:
     """Stage 1: a distribution over groups. Raises EngineError."""
-    profile = model.profile
-    heard = await all_of(
-        [
-            partial(
-                _ask, model, model.label_request(_group(model, rgb), constrained=True, seed=seed), _group(model, rgb)
-            )
-            for rgb in pictures
-        ]
-    )
-    return _opinion(model, heard), _record(model, "group", profile.prompt, heard, layout=Layout.SINGLE)
+    heard = await all_of([partial(_ask_for_group, model, rgb, seed) for rgb in pictures])
+    return _opinion(model, heard), _record(model, "group", model.profile.prompt, heard, layout=Layout.SINGLE)
 
 
 async def ask_disease(
@@ -73,8 +65,9 @@ async def ask_disease(
     return _opinion(model, heard), record
 
 
-def _group(model: ServedModel, rgb: Pixels) -> tuple[Message, ...]:
-    return group_question(model.prepared(rgb), model.profile.prompt)
+async def _ask_for_group(model: ServedModel, rgb: Pixels, seed: int) -> _Heard:
+    messages = group_question(model.prepared(rgb), model.profile.prompt)
+    return await _ask(model, model.label_request(messages, constrained=True, seed=seed), messages)
 
 
 async def _ask_picture(model: ServedModel, query: ImagePart, question: DiseaseQuestion) -> _Heard:

@@ -27,21 +27,27 @@ def served_models(settings: Settings, calibrations: Path) -> ServedModels:
     `calibrations` is the folder of their calibration files. Raises SettingsRefused, ProfileBroken for an unknown name,
     CalibrationBroken, and EngineMisconfigured when weights cannot be loaded.
     """
+    chosen = {role: name for role in EMBEDDED if (name := getattr(settings, role)) != EMBEDDED[role]}
+    for role, name in chosen.items():
+        _check_role(role, load_profile(name))
+    # One model may have two roles, and is then reached once.
     engines: dict[str, ServedModel] = {}
-    for role in EMBEDDED:
-        name = getattr(settings, role)
-        if name != EMBEDDED[role] and name not in engines:
+    for role, name in chosen.items():
+        if name not in engines:
             engines[name] = _served(role, name, settings.models.get(name), calibrations)
-    return ServedModels(*(engines.get(getattr(settings, role)) for role in EMBEDDED))
+    return ServedModels(*(engines.get(chosen.get(role, "")) for role in EMBEDDED))
+
+
+def _check_role(role: str, profile: ModelProfile) -> None:
+    able, means = _ABLE[role]
+    if not able(profile):
+        raise SettingsRefused(
+            f"{role} = {profile.name!r}: this model does not do that; choose one that {means}: dermacite models list"
+        )
 
 
 def _served(role: str, name: str, choice: ModelChoice | None, calibrations: Path) -> ServedModel:
     profile = load_profile(name)
-    able, means = _ABLE[role]
-    if not able(profile):
-        raise SettingsRefused(
-            f"{role} = {name!r}: this model does not do that; choose one that {means}: dermacite models list"
-        )
     if choice is None:
         raise SettingsRefused(
             f"{name} is configured as {role} and nothing says where it is served. In settings.toml: "

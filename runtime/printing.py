@@ -33,6 +33,10 @@ def as_json(value: Any) -> str:
 
 def answer_lines(answer: Answer) -> Iterator[str]:
     """A diagnosis or an abstention, with every citation written out."""
+    return map(_harmless, _answer(answer))
+
+
+def _answer(answer: Answer) -> Iterator[str]:
     yield from _diagnosis(answer) if isinstance(answer, Diagnosis) else _abstention(answer)
     yield from _opinions(answer.opinions)
     for warning in answer.warnings:
@@ -114,6 +118,10 @@ def _where(item: Evidence, citation: Citation) -> str:
 
 def search_lines(result: SearchResult) -> Iterator[str]:
     """Search results with every leg's score and rank."""
+    return map(_harmless, _search(result))
+
+
+def _search(result: SearchResult) -> Iterator[str]:
     for name, items in (("Guideline passages", result.passages), (f"Cases (by {result.cases_by})", result.cases)):
         yield name
         for place, item in enumerate(items, start=1):
@@ -173,5 +181,9 @@ def check_line(check: Check) -> str:
 
 
 def _one_line(text: str) -> str:
-    """White space as single spaces; what a terminal would obey instead of show, such as colours of a model's, is replaced."""
-    return "".join(sign if sign.isprintable() else "\ufffd" for sign in " ".join(text.split()))
+    return " ".join(text.split())
+
+
+def _harmless(line: str) -> str:
+    """What a terminal would obey instead of show, such as a model's colours, is replaced, wherever it stands in a line."""
+    return "".join(sign if sign.isprintable() else " " if sign.isspace() else "\ufffd" for sign in line)

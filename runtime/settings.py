@@ -86,8 +86,12 @@ class ModelChoice(BaseModel):
 
     @model_validator(mode="after")
     def _reachable(self) -> "ModelChoice":
-        if (self.engine == "transformers") is not (self.folder is not None and self.url is None):
-            raise ValueError('give url for a server, or engine = "transformers" and folder')
+        here = self.engine == "transformers"
+        needed, foreign = (self.folder, (self.url,)) if here else (self.url, (self.folder, self.adapter))
+        if needed is None or any(one is not None for one in foreign):
+            raise ValueError(
+                'give url for a server, or engine = "transformers" with folder, and adapter where there is one'
+            )
         return self
 
 
@@ -150,8 +154,19 @@ class _Named(PydanticBaseSettingsSource):
         return None, field_name, False
 
     def __call__(self) -> dict[str, Any]:
-        """The values, or nothing for an unknown name: validation then says which names there are."""
-        return CONFIGURATIONS.get(str(self.current_state.get("configuration", "embedded")), {})
+        """The values, or nothing for an unknown name: validation then says which names there are.
+
+        A model that a stronger source loads in this process has no address here: nothing else could take it away.
+        """
+        named = CONFIGURATIONS.get(str(self.current_state.get("configuration", "embedded")), {})
+        given = self.current_state.get("models")
+        here = {
+            name
+            for name, choice in (given.items() if isinstance(given, dict) else ())
+            if isinstance(choice, dict) and "folder" in choice
+        }
+        models = {name: choice for name, choice in named.get("models", {}).items() if name not in here}
+        return {**named, "models": models}
 
 
 def default_home() -> Path:

@@ -6,23 +6,32 @@ the blobs, the embeddings and the indexes of a `Corpus` are the real ones.
 
 import hashlib
 import json
+import math
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import anyio
 import numpy as np
 from numpy.typing import NDArray
 
 from inference.abstention import Thresholds
 from inference.admission import ServedModels
 from inference.citations import CitationVerifier
+from inference.engines import ChatRequest, Completion, LabelScore, TokenCount
+from inference.engines.checking import check_constraint, check_continuations
+from inference.engines.errors import EngineError
 from inference.gathering import Gatherer, GatheringSettings
+from inference.label_probabilities import LabelCalibration
 from inference.pipeline import Pipeline, PipelineSettings
+from inference.profiles import ModelProfile, load_profile
+from inference.prompts import ImagePart, TextPart
 from inference.reference_shelf import ReferenceShelf
+from inference.served import ServedModel
 from knowledge.blobs import BlobStore
 from knowledge.pictures import Picture
 from knowledge.registry import Registry
@@ -246,3 +255,128 @@ def fill(corpus: Corpus, each: int = 4) -> None:
             corpus.add_case(case, patch_of(COLOURS[label], number))
     for title, pages in GUIDELINES.items():
         corpus.add_document(title, pages)
+
+
+RARE = 1e-4  # probability of a label that nothing is said of
+PROMPT_TOKENS, ANSWER_TOKENS, SCORE_TOKENS = 100, 7, 30  # what a FakeEngine reports a request costs
+
+Answers = Callable[[ChatRequest], str]
+Likely = Mapping[str, float] | Callable[[ChatRequest], Mapping[str, float]]
+
+
+class FakeEngine:
+    """Engine: says what it is told to, remembers what it was asked, fails where it is told to.
+
+    `says` is one answer, or a function of the request. `likely` maps a part of a continuation ("psoriasis") to its
+    probability; None is an engine that cannot score. `tokens` counts a prompt; None is an engine that cannot count.
+    `fails` maps a method's name to the error it raises. Constraints are checked as the real engines check them.
+    """
+
+    def __init__(
+        self, says: str | Answers = "", likely: Likely | None = None, *,
+        tokens: Callable[[ChatRequest], int] | None = None, limit: int = 1_000_000,
+        fails: Mapping[str, EngineError] | None = None, delay: float = 0.0, fails_after: int = 0,
+    ) -> None:  # fmt: skip
+        self._says = says if callable(says) else lambda _: says
+        self._likely, self._tokens, self._limit = likely, tokens, limit
+        self._fails, self._delay, self._fails_after = dict(fails or {}), delay, fails_after
+        self.completed: list[ChatRequest] = []
+        self.streamed: list[ChatRequest] = []
+        self.scored: list[tuple[ChatRequest, tuple[str, ...]]] = []
+        self.counted: list[ChatRequest] = []
+        self.at_work = 0
+        self.streams_open = 0
+        self.streams_finished = 0
+        self.closed = False
+
+    @property
+    def can_score(self) -> bool:
+        return self._likely is not None
+
+    @property
+    def asked(self) -> int:
+        """Requests of any kind."""
+        return len(self.completed) + len(self.streamed) + len(self.scored) + len(self.counted)
+
+    async def complete(self, request: ChatRequest) -> Completion:
+        self.completed.append(request)
+        await self._work("complete")
+        text = self._says(request)
+        check_constraint(request, text, "stop")
+        return Completion(text, "stop", (), PROMPT_TOKENS, ANSWER_TOKENS, None, self._delay)
+
+    async def stream(self, request: ChatRequest) -> AsyncGenerator[str, None]:
+        self.streamed.append(request)
+        self.streams_open += 1
+        try:
+            text = self._says(request)
+            for number, piece in enumerate(text.split(" ")):
+                if number == self._fails_after:
+                    await self._work("stream")
+                await anyio.sleep(0)
+                yield piece if number == 0 else f" {piece}"
+            check_constraint(request, text, "stop")
+            self.streams_finished += 1
+        finally:
+            self.streams_open -= 1
+
+    async def score(self, request: ChatRequest, continuations: Sequence[str]) -> tuple[LabelScore, ...]:
+        self.scored.append((request, tuple(continuations)))
+        await self._work("score")
+        check_continuations(continuations)
+        likely = self._likely(request) if callable(self._likely) else self._likely or {}
+        return tuple(
+            LabelScore(text, math.log(next((p for part, p in likely.items() if part in text), RARE)), 3, SCORE_TOKENS)
+            for text in continuations
+        )
+
+    async def count(self, request: ChatRequest) -> TokenCount | None:
+        self.counted.append(request)
+        await self._work("count")
+        return None if self._tokens is None else TokenCount(self._tokens(request), self._limit)
+
+    async def probe(self) -> float:
+        await self._work("probe")
+        return self._delay
+
+    async def aclose(self) -> None:
+        self.closed = True
+
+    async def _work(self, method: str) -> None:
+        self.at_work += 1
+        try:
+            await anyio.sleep(self._delay)
+            if method in self._fails:
+                raise self._fails[method]
+        finally:
+            self.at_work -= 1
+
+
+def served(profile: str | ModelProfile, engine: FakeEngine, calibration: LabelCalibration | None = None) -> ServedModel:
+    """A real profile on a double of an engine."""
+    found = load_profile(profile) if isinstance(profile, str) else profile
+    return ServedModel(found, engine, f"served-{found.name}", "fake", calibration)
+
+
+def naming(label: str) -> Answers:
+    """Answers with the choice that names the label; without a list, with the label in the words of the models."""
+    return lambda request: next(
+        (choice for choice in request.choice or () if label in choice), f"This image shows {label}."
+    )
+
+
+def words_in(request: ChatRequest) -> str:
+    """Every text of a request in order, pictures as `<picture>`, turns apart by an empty line."""
+    turns = (
+        "\n".join("<picture>" if isinstance(part, ImagePart) else part.text for part in message.parts)
+        for message in request.messages
+    )
+    return "\n\n".join(turns)
+
+
+def pictures_in(request: ChatRequest) -> list[ImagePart]:
+    return [part for message in request.messages for part in message.parts if isinstance(part, ImagePart)]
+
+
+def texts_in(request: ChatRequest) -> list[str]:
+    return [part.text for message in request.messages for part in message.parts if isinstance(part, TextPart)]

@@ -1,6 +1,7 @@
 """What a person and a program read."""
 
 import json
+import unicodedata
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +14,11 @@ from inference.types import (
     Diagnosis,
     Evidence,
     EvidenceKind,
+    LabelShare,
+    ModelOpinion,
+    Narrative,
+    Opinions,
+    ReportMode,
     Statement,
     Trace,
     Verdict,
@@ -135,3 +141,103 @@ def test_a_check_shows_its_verdict_and_the_command_that_mends() -> None:
     assert printing.check_line(Check("index", True, "fine")) == "ok  index: fine"
     bad = Check("index", False, "2 files are damaged", "dermacite reindex")
     assert printing.check_line(bad) == "BAD index: 2 files are damaged  -> dermacite reindex"
+
+
+# --- served models
+
+HOSTILE = "a\x1b[31mred\x1b[0m\x07 pla\u200bque\u202e \x9b2J\r\nnext"
+SHARES = (LabelShare("psoriasis", 0.75), LabelShare("eczema", 0.25))
+SPOKEN = ModelOpinion("hikari-sirius", "psoriasis", "constrained", SHARES, 0.984, calibrated=False)
+NARRATIVE = Narrative(
+    "hikari-vega", ReportMode.GUIDED, "A red plaque. Offer a potent corticosteroid.",
+    (
+        Statement("A red plaque.", "psoriasis", ()),
+        Statement("Offer a potent\ncorticosteroid.", "psoriasis",
+                  (Citation("E2", "Offer a potent\ncorticosteroid.", 10, 40, 3, Verdict.SUPPORTED),), Verdict.SUPPORTED),
+    ),
+    guided_by="psoriasis",
+)  # fmt: skip
+
+
+def control_signs(text: str) -> set[str]:
+    """What a terminal obeys or hides instead of showing it."""
+    return {sign for sign in text if unicodedata.category(sign) in {"Cc", "Cf"} and sign != "\n"}
+
+
+def lines_of(answer: Diagnosis | Abstention) -> list[str]:
+    return list(printing.answer_lines(answer))
+
+
+def test_a_narrative_is_shown_sentence_by_sentence_with_what_the_evidence_says() -> None:
+    lines = lines_of(replace(DIAGNOSIS, narrative=NARRATIVE))
+    start = lines.index("What hikari-vega writes of the picture (guided, told the diagnosis psoriasis)")
+    assert lines[start + 1 : start + 3] == [
+        "    A red plaque.  [no evidence: unsupported]",
+        "    Offer a potent corticosteroid.  [E2: supported]",
+    ]
+
+
+def test_a_plain_narrative_was_told_nothing() -> None:
+    plain = replace(NARRATIVE, mode=ReportMode.PLAIN, guided_by=None)
+    assert "What hikari-vega writes of the picture (plain)" in lines_of(replace(DIAGNOSIS, narrative=plain))
+
+
+def test_every_voice_is_shown_by_itself() -> None:
+    group = replace(SPOKEN, profile="hikari-subaru", stated="1. Inflammatory", shares=(), label_mass=None)
+    neighbours = (Candidate("eczema", 0.5, None, ()),)
+    lines = lines_of(replace(DIAGNOSIS, opinions=Opinions(neighbours, SPOKEN, group)))
+    assert "stage 1 (hikari-subaru): stated 1. Inflammatory (constrained); most probable not scored" in lines
+    assert (
+        "stage 2 (hikari-sirius): stated psoriasis (constrained); most probable psoriasis 75.0%; any of its labels: 0.98"
+    ) in lines
+    assert "reference cases: eczema 50.0%" in lines
+
+
+def test_an_abstention_shows_the_voices_too() -> None:
+    silent = replace(SPOKEN, stated=None, method="hedged")
+    lines = lines_of(replace(ABSTENTION, opinions=Opinions(disease=silent)))
+    assert any(line.startswith("stage 2 (hikari-sirius): stated nothing (hedged)") for line in lines)
+    assert "reference cases: none" in lines
+
+
+def test_without_served_models_no_voice_is_invented() -> None:
+    assert not any("stage" in line or "reference cases" in line for line in lines_of(DIAGNOSIS))
+
+
+def test_a_candidate_without_a_probability_is_unknown_and_shown_by_its_display() -> None:
+    candidates = (Candidate("squamous", None, None, (), "squamous cell carcinoma (incl. in situ)"),)
+    line = next(line for line in lines_of(replace(DIAGNOSIS, candidates=candidates)) if line.startswith("  1."))
+    assert "squamous cell carcinoma (incl. in situ)" in line
+    assert "unknown" in line
+    assert "%" not in line
+
+
+def test_nothing_that_a_model_wrote_is_obeyed_by_a_terminal() -> None:
+    cited = (Citation("E2", HOSTILE, 10, 40, 3, Verdict.PARTLY),)
+    hostile = replace(
+        DIAGNOSIS,
+        report=(Statement(HOSTILE, HOSTILE, cited),),
+        narrative=replace(NARRATIVE, statements=(Statement(HOSTILE, HOSTILE, cited),), guided_by=HOSTILE),
+        warnings=(HOSTILE,),
+        candidates=(Candidate(HOSTILE, 0.5, None, ()),),
+        opinions=Opinions((Candidate(HOSTILE, 0.5, None, ()),), replace(SPOKEN, stated=HOSTILE)),
+        ledger=(replace(CASE, title=HOSTILE, label=HOSTILE), replace(PASSAGE, title=HOSTILE)),
+    )
+    for answer in (hostile, replace(ABSTENTION, explanation=HOSTILE, considered=hostile.candidates)):
+        lines = lines_of(answer)
+        assert not control_signs("\n".join(lines))
+        assert not any("\n" in line for line in lines)
+        assert any("red" in line for line in lines)
+
+
+def test_what_a_search_found_is_not_obeyed_either() -> None:
+    found = replace(PASSAGE, text=HOSTILE, title=HOSTILE)
+    result = SearchResult((found,), (replace(CASE, label=HOSTILE),), "picture", (HOSTILE,), {})
+    assert not control_signs("\n".join(printing.search_lines(result)))
+
+
+def test_letters_signs_and_bars_are_shown_as_they_are() -> None:
+    text = "Ödem – 2.5 µg “quoted” naïve 皮膚"
+    lines = lines_of(replace(DIAGNOSIS, warnings=(text,)))
+    assert f"! {text}" in lines
+    assert any("█" in line for line in lines)

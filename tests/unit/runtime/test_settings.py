@@ -7,12 +7,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from pydantic import BaseModel
 
 import runtime
 from retrieval.encoders import encoder_card
+from runtime.cli import main
 from runtime.errors import SettingsRefused
-from runtime.settings import CONFIGURATIONS, SETTINGS_FILE, EncoderChoice, Settings, default_home, load_settings
+from runtime.models import served_models
+from runtime.settings import (
+    CONFIGURATIONS,
+    SETTINGS_FILE,
+    EncoderChoice,
+    ModelChoice,
+    Settings,
+    default_home,
+    load_settings,
+)
 
 DOCUMENT = Path(runtime.__file__).parent.parent / "docs" / "settings.md"
 
@@ -167,7 +178,9 @@ def keys() -> dict[str, Any]:
     """Every key with its default, nested ones with a dot."""
     found: dict[str, Any] = {}
     for name, field in Settings.model_fields.items():
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+        if name == "models":
+            found.update({f"{name}.NAME.{inner}": None for inner in ModelChoice.model_fields})
+        elif isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
             found.update({f"{name}.{inner}": None for inner in field.annotation.model_fields})
         else:
             found[name] = field.default
@@ -191,14 +204,27 @@ def test_the_document_names_the_variable_of_every_setting() -> None:
         assert cells[-1] == f"`DERMACITE_{key.upper().replace('.', '__')}`"
 
 
+def value_of(settings: Settings, key: str) -> Any:
+    """What a key stands for; of a model that nobody has set up, what is assumed."""
+    if key.startswith("models.NAME."):
+        return ModelChoice.model_fields[key.removeprefix("models.NAME.")].default
+    value: Any = settings
+    for part in key.split("."):
+        value = getattr(value, part)
+    return value
+
+
 @pytest.mark.parametrize(("name", "column"), [("embedded", 0), ("clinical", 1)])
 def test_the_document_says_every_default(tmp_path: Path, name: str, column: int) -> None:
     settings = load_settings(tmp_path, configuration=name)
     for key, cells in table().items():
-        value: Any = settings
-        for part in key.split("."):
-            value = getattr(value, part)
-        if value is None:
+        value = value_of(settings, key)
+        if value is None and cells[column] == "":
+            assert cells[0] == "none", key
+        elif key == "models.NAME.url":
+            named = re.findall(r"`(http\S+)` for `(\S+)`", cells[column])
+            assert {model: url for url, model in named} == {model: one.url for model, one in settings.models.items()}
+        elif value is None:
             assert cells[column] in {"none", "of the card"}
         else:
             said = (cells[column] or cells[0]).strip("`")
@@ -212,6 +238,30 @@ def test_the_worked_example_is_a_settings_file_that_works(tmp_path: Path) -> Non
     folders = [choice.folder for choice in (settings.pictures, settings.captions, settings.passages)]
     assert all(folder is not None and folder.is_absolute() for folder in folders)
     assert tomllib.loads(example)["pictures"]["folder"] == str(folders[0])
+    models = served_models(settings, tmp_path)
+    assert models.disease is not None
+    assert models.report is not None
+    assert [settings.models[one.profile.name].url for one in models.all] == [
+        "http://gpu.example:8001/v1", "http://gpu.example:8002/v1",
+    ]  # fmt: skip
+
+
+def test_a_variable_of_a_model_is_read_as_the_document_names_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cells = table()["models.NAME.url"]
+    monkeypatch.setenv(cells[-1].strip("`").replace("NAME", "hikari-subaru"), "http://gpu.example:8003/v1")
+    assert load_settings(tmp_path).models["hikari-subaru"].url == "http://gpu.example:8003/v1"
+
+
+def test_the_commands_of_the_document_are_those_that_serve_the_clinical_models() -> None:
+    text = DOCUMENT.read_text("utf-8")
+    for command in ("models command hikari-sirius", "models command hikari-vega --port 8002"):
+        assert f"`dermacite {command}`" in text
+        result = CliRunner().invoke(main, command.split())
+        assert result.exit_code == 0, result.output
+        port = CONFIGURATIONS["clinical"]["models"][command.split()[2]]["url"].rpartition(":")[2].removesuffix("/v1")
+        assert f"--port {port}" in result.output
 
 
 @pytest.mark.parametrize("name", sorted(CONFIGURATIONS))
