@@ -42,7 +42,10 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What every error answers. `reason` is stable and meant for programs, `detail` for people."""
+    """What every error answers. `reason` is stable and meant for programs, `detail` for people.
+
+    `retry_after` is in seconds, as in the header of that name, which an event of a stream cannot have.
+    """
 
     type: str
     title: str
@@ -52,6 +55,7 @@ class Problem:
     reason: str
     errors: tuple[Fault, ...] | None = None
     outcomes: tuple[FileOutcome, ...] | None = None
+    retry_after: int | None = None
 
 
 class ApiError(Exception):
@@ -207,7 +211,9 @@ def row_of(error: Exception) -> Row:
 
 def on_domain_error(_: Request[Any, Any, Any], error: Exception) -> Response[dict[str, Any]]:
     """Any error of our own layers."""
-    return _response(domain_problem(error), _headers_of(error))
+    problem = domain_problem(error)
+    after = {} if problem.retry_after is None else {"Retry-After": str(problem.retry_after)}
+    return _response(problem, {**getattr(error, "headers", {}), **after})
 
 
 def domain_problem(error: Exception) -> Problem:
@@ -215,15 +221,12 @@ def domain_problem(error: Exception) -> Problem:
     row = row_of(error)
     reason = str(getattr(error, "reason", "unknown"))
     more = {name: getattr(error, name, None) for name in ("errors", "outcomes")}
+    after = getattr(error, "retry_after", None)
+    more["retry_after"] = None if after is None else math.ceil(after)
     problem = _problem(row.by_reason.get(reason, row.status), row.title, str(error), reason, **more)
     if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         _log.error("%s: answered %d, %s", problem.instance, problem.status, reason)
     return problem
-
-
-def _headers_of(error: Exception) -> Mapping[str, str]:
-    after = getattr(error, "retry_after", None)
-    return {"Retry-After": str(math.ceil(after))} if after is not None else getattr(error, "headers", {})
 
 
 def on_invalid(_: Request[Any, Any, Any], error: ValidationException) -> Response[dict[str, Any]]:

@@ -113,6 +113,10 @@ def _check_stage_2(options: DiagnosisOptions, profile: ModelProfile) -> None:
         raise ConsultationRefused(
             "the single layout shows no references; choose training or evaluation, or 0 references"
         )
+    if options.layout is not None and not wanted:
+        raise ConsultationRefused(
+            "without references there is nothing to lay out; leave layout out, or show references"
+        )
     if options.captions == "masked" and (not wanted or layout_of(options, profile) is not Layout.EVALUATION):
         raise ConsultationRefused("only the evaluation layout with references shows captions that could be masked")
     prompt = prompt_of(options, profile)

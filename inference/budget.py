@@ -15,6 +15,7 @@ from inference.prompts import ImagePart, TextPart
 from inference.served import ServedModel
 
 _TURN = 16  # tokens a chat template writes around one message, at most
+_TEMPLATE = 64  # and once by itself, such as a system turn where none was given
 _PICTURE_MARKS = 2  # begin and end of a picture
 # A server may enlarge small pictures to an area of this many tokens at most (vLLM's and our launch command's floor is 64).
 _SMALLEST_PICTURE = 128
@@ -56,7 +57,7 @@ async def fitted(model: ServedModel, build: Callable[[int], ChatRequest], items:
 def most_tokens(request: ChatRequest, model: ServedModel) -> int:
     """No prompt of this request has more tokens, whatever the tokenizer."""
     side = model.profile.preprocessing.pixels_per_token
-    total = 0
+    total = _TEMPLATE
     for message in request.messages:
         total += _TURN
         for part in message.parts:

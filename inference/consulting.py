@@ -13,6 +13,7 @@ from inference.clock import StepClock
 from inference.concurrent import all_of
 from inference.engines.errors import EngineError, EngineOverloaded
 from inference.events import CitationsChecked, DiseaseHeard, Event, EvidenceFound, GroupHeard, Outcome, ReportPiece
+from inference.evidence import with_evidence
 from inference.exemplars import Calibration
 from inference.gathering import Neighbours, leading
 from inference.judging import conflict, disagreements, model_reason, no_group
@@ -31,7 +32,6 @@ from inference.types import (
     DiagnosisOptions,
     EngineFailure,
     Evidence,
-    EvidenceKind,
     GroupUse,
     ModelOpinion,
     Narrative,
@@ -119,7 +119,7 @@ class Consulting:
         self._words = gatherer.question(self._consultation, self._found)
         self._shown = gatherer.shown(self._found, options, self._references)
         self._ledger = gatherer.ledger(self._found, self._shown)
-        self._candidates = self._with_evidence(self._found.vote)
+        self._candidates = with_evidence(self._found.vote, self._ledger, self._named)
 
     async def _ask_group(self, heard: list[GroupHeardBy | EngineError]) -> None:
         model = self._parts.models.group
@@ -163,7 +163,7 @@ class Consulting:
         self._heard(model, decided.record)
         self._warnings += decided.warnings
         self._opinions = replace(self._opinions, disease=decided.opinion)
-        self._candidates = self._with_evidence(decided.candidates)
+        self._candidates = with_evidence(decided.candidates, self._ledger, self._named)
         return None
 
     def _weakness(self) -> Reason | None:
@@ -193,7 +193,7 @@ class Consulting:
             if gatherer.wanted(self._options) and self._opinions.disease is not None:
                 self._shown += gatherer.contrast(self._found, self._candidates, self._shown, self._named)
             self._ledger = gatherer.ledger(self._found, self._shown, passages)
-            self._candidates = self._with_evidence(self._candidates)
+            self._candidates = with_evidence(self._candidates, self._ledger, self._named)
 
     # --- report ----------------------------------------------------------------------------------------------------
 
@@ -235,7 +235,7 @@ class Consulting:
         kept = tuple(statement for statement in checked if statement.verdict is not Verdict.UNSUPPORTED)
         if len(kept) < len(checked):
             left_out = len(checked) - len(kept)
-            self._warnings.append(f"{left_out} statements were left out: their citations could not be verified")
+            self._warnings.append(f"{left_out} statements were left out: no citation of theirs could be verified")
         return kept, count((*told, *quoted))
 
     # --- answers ---------------------------------------------------------------------------------------------------
@@ -288,13 +288,6 @@ class Consulting:
         """A case's label as the deciding model calls it, where it knows it."""
         known = self._decider.labels.known_as(label) if self._decider else None
         return label if known is None else known.name
-
-    def _with_evidence(self, candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
-        keys: dict[str, list[str]] = {}
-        for item in self._ledger:
-            if item.kind is EvidenceKind.CASE and item.label is not None:
-                keys.setdefault(self._named(item.label), []).append(item.key)
-        return tuple(replace(one, evidence=tuple(keys.get(self._named(one.label), ()))) for one in candidates)
 
     def _heard(self, model: ServedModel, record: StageRecord) -> None:
         self._records.append(record)

@@ -1,11 +1,11 @@
 """The ledger: hits become evidence with keys E1, E2, ... that a statement can cite and a reader can open."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from inference.labels import group_of
-from inference.types import Evidence, EvidenceKind
+from inference.types import Candidate, Evidence, EvidenceKind
 from knowledge.types import Passage, ReferenceCase
 from retrieval.types import Hit
 
@@ -83,3 +83,14 @@ def _scores(found: Found) -> dict[str, Any]:
         "scores": {name: leg.score for name, leg in legs.items()},
         "ranks": {name: leg.rank for name, leg in legs.items()},
     }
+
+
+def with_evidence(
+    candidates: Sequence[Candidate], ledger: Sequence[Evidence], named: Callable[[str], str]
+) -> tuple[Candidate, ...]:
+    """The candidates with the keys of the cases that carry their label; `named` gives a case's label its name there."""
+    keys: dict[str, list[str]] = {}
+    for item in ledger:
+        if item.kind is EvidenceKind.CASE and item.label is not None:
+            keys.setdefault(named(item.label), []).append(item.key)
+    return tuple(replace(one, evidence=tuple(keys.get(named(one.label), ()))) for one in candidates)

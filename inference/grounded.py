@@ -1,9 +1,11 @@
 """An instruct model's report on numbered evidence: one JSON object, read strictly, its quotes found in the evidence.
 
 Nothing is mended. An answer that is not the object asked for is a malformed answer; a quote that does not stand in the
-cited evidence is placed outside it, so that the check which follows refuses it by name.
+cited evidence is placed outside it, so that the check which follows refuses it by name. Only white space may differ, because
+lines of a page break where they like: what is cited then is the stored text, to the byte.
 """
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -61,7 +63,8 @@ def read_report(text: str, ledger: Sequence[Evidence]) -> tuple[Statement, ...]:
 
 def _located(cited: _Citation, item: Evidence | None) -> Citation:
     """Where the quote stands in the cited evidence; nowhere (an empty span) when it does not."""
-    at = item.text.find(cited.quote) if item is not None else -1
-    if item is None or at < 0:
+    words = r"\s+".join(re.escape(word) for word in cited.quote.split())
+    found = re.search(words, item.text) if item is not None and words else None
+    if item is None or found is None:
         return Citation(cited.evidence, cited.quote, 0, 0)
-    return Citation(cited.evidence, cited.quote, item.start + at, item.start + at + len(cited.quote))
+    return Citation(cited.evidence, found.group(), item.start + found.start(), item.start + found.end())

@@ -84,7 +84,7 @@ def disagreements(opinions: Opinions, candidates: Sequence[Candidate], named: Ca
     first, model = candidates[0], opinions.disease
     if model.stated is not None and model.stated != first.label:
         said.append(
-            f"{model.profile} stated {model.stated}, but finds {first.label} more probable when every label is scored"
+            f"{model.profile} stated {model.stated}, but {first.label} is more probable when every label is weighed"
         )
     if model.method == "pictures_disagree":
         said.append(f"{model.profile} stated different diseases for the pictures; their probabilities were averaged")

@@ -60,7 +60,7 @@ class Narrator:
         """
         text = "".join(self._pieces).strip()
         if self.mode is ReportMode.GROUNDED:
-            statements = read_report(text, self.evidence)
+            statements = read_report(text, [item for item in self.evidence if item.key in self.record.references])
             text = " ".join(one.text for one in statements)
         else:
             statements = attributed(statements_of(text, self.first.label), self.evidence, idf)

@@ -4,6 +4,8 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 
+from anyio import to_thread
+
 from inference.answer_context import Manner, manners
 from inference.answer_text import spoken, words_of
 from inference.budget import Fitted, fitted
@@ -46,7 +48,7 @@ async def prepare(model: ServedModel, pictures: Sequence[Pixels], question: Narr
     """The question within the model's context. A captioning model sees the first picture only: it was trained on one."""
     grounded = question.mode is ReportMode.GROUNDED
     seen = pictures[: model.profile.image_limit] if grounded else pictures[:1]
-    images = [model.prepared(rgb) for rgb in seen]
+    images = [await to_thread.run_sync(model.prepared, rgb) for rgb in seen]
     disease = None if question.mode is ReportMode.PLAIN else question.disease
 
     def messages(count: int) -> tuple[Message, ...]:

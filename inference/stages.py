@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from anyio import to_thread
+
 from inference import label_probabilities as shares
 from inference.answer_parsing import parse_label
 from inference.budget import fitted
@@ -15,7 +17,7 @@ from inference.concurrent import all_of
 from inference.engines import ChatRequest, Completion, LabelScore, label_mass
 from inference.profiles import Layout
 from inference.prompt_texts import prompt_hash
-from inference.prompts import ImagePart, Message, Pixels, Reference, disease_question, group_question
+from inference.prompts import Message, Pixels, Reference, disease_question, group_question
 from inference.served import ServedModel
 from inference.types import LabelShare, ModelOpinion, StageRecord
 
@@ -57,7 +59,7 @@ async def ask_disease(
     model: ServedModel, pictures: Sequence[Pixels], question: DiseaseQuestion
 ) -> tuple[ModelOpinion, StageRecord]:
     """Stage 2: a distribution over diseases. Raises EngineError; ContextTooLong when not even the query fits."""
-    heard = await all_of([partial(_ask_picture, model, model.prepared(rgb), question) for rgb in pictures])
+    heard = await all_of([partial(_ask_picture, model, rgb, question) for rgb in pictures])
     shown = min(one.shown for one in heard)
     keys = tuple(key for key, _ in question.references)
     record = _record(model, "disease", question.prompt, heard, layout=question.layout, references=keys[:shown],
@@ -66,11 +68,13 @@ async def ask_disease(
 
 
 async def _ask_for_group(model: ServedModel, rgb: Pixels, seed: int) -> _Heard:
-    messages = group_question(model.prepared(rgb), model.profile.prompt)
+    messages = group_question(await to_thread.run_sync(model.prepared, rgb), model.profile.prompt)
     return await _ask(model, model.label_request(messages, constrained=True, seed=seed), messages)
 
 
-async def _ask_picture(model: ServedModel, query: ImagePart, question: DiseaseQuestion) -> _Heard:
+async def _ask_picture(model: ServedModel, rgb: Pixels, question: DiseaseQuestion) -> _Heard:
+    query = await to_thread.run_sync(model.prepared, rgb)  # a photograph of 50 megapixels takes a second
+
     def messages(count: int) -> tuple[Message, ...]:
         references = [reference for _, reference in question.references[:count]]
         layout = question.layout if references else Layout.SINGLE
@@ -142,11 +146,11 @@ def _record(
         engine=model.through,
         prompt=prompt,
         prompt_hash=prompt_hash(prompt),
-        layout=layout.value,
+        layout=layout.value if references else Layout.SINGLE.value,
         pictures=len(heard),
         references=references,
         dropped=dropped,
-        fitted_by=heard[0].known_by,
+        fitted_by="counted" if any(one.known_by == "counted" for one in heard) else "bound",
         group=group,
         requests=len(heard) + len(scores),
         prompt_tokens=sum(one.completion.prompt_tokens for one in heard) + sum(score.prompt_tokens for score in scores),

@@ -52,12 +52,12 @@ def test_every_option_reaches_the_pipeline(own_service: Service, picture: Path) 
     result = run(
         own_service, models(), picture, "--note", "scaly plaque", "-k", 2, "--alpha", 0.5, "--no-passages",
         "--references", 1, "--prompt", "P1", "--mask-captions", "--free", "--group", "soft", "--report", "plain",
-        "--on-engine-failure", "abstain", "--seed", 9, "--layout", "evaluation", "--json",
+        "--on-engine-failure", "abstain", "--seed", 9, "--layout", "evaluation", "--leak-report", "--json",
     )  # fmt: skip
     assert result.exit_code == 0, result.output
     options = json.loads(result.output)["trace"]["configuration"]["options"]
     assert options == {
-        "k": 2, "alpha": 0.5, "cases": True, "passages": False, "leak_guard": True, "references": 1,
+        "k": 2, "alpha": 0.5, "cases": True, "passages": False, "leak_guard": True, "leak_report": True, "references": 1,
         "layout": "evaluation", "prompt": "P1", "captions": "masked", "group": "soft", "constrain": False,
         "report": "plain", "on_engine_failure": "abstain", "seed": 9,
     }  # fmt: skip
