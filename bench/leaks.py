@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from bench.alterations import KINDS, encoded, turned_by_tag
+from bench.alterations import KINDS, SMALLEST, encoded, turned_by_tag
 from knowledge.cases import CaseRow, read_cases
 from knowledge.pictures import Picture, admit_picture
 from knowledge.registry import CaseGuard
@@ -31,7 +31,7 @@ from retrieval.sketches import SKETCH_BYTES, Sketches, sketch_of
 from retrieval.twins import PROPOSED, SketchTable
 
 QUERIES = 200
-PAIRS_OF_EACH = 4  # random alterations of each two kinds, per picture
+PAIRS_OF_EACH = 3  # random alterations of each two kinds, per picture
 GROWTH = (400, 4_000, 40_000)
 TIMED = 40
 
@@ -144,7 +144,9 @@ def _both(known: Sequence[Known], chosen: Sequence[int], one: str, other: str) -
         for _ in range(PAIRS_OF_EACH):
             steps = [source.choice(list(KINDS[kind].values())) for kind in (one, other)]
             source.shuffle(steps)
-            yield row, encoded(steps[1](steps[0](known[row].image)), "PNG")
+            twice = steps[1](steps[0](known[row].image))
+            if min(twice.size) >= SMALLEST:  # a smaller one is refused as a query
+                yield row, encoded(twice, "PNG")
 
 
 def _growth(known: Sequence[Known], chosen: Sequence[int]) -> None:

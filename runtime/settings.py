@@ -20,6 +20,7 @@ from pydantic_settings import (
     SettingsError,
 )
 
+from retrieval.presets import presets
 from runtime.errors import SettingsRefused
 
 PREFIX = "DERMACITE_"
@@ -65,6 +66,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True)
 
     configuration: Literal["embedded", "clinical"] = "embedded"
+    preset: Literal["embedded", "R0", "R1", "R2", "R3", "R4", "S"] | None = None  # see retrieval/presets.toml
     pictures: EncoderChoice  # encoder of case pictures
     captions: EncoderChoice  # encoder of notes and captions
     passages: EncoderChoice  # encoder of guideline passages
@@ -106,7 +108,7 @@ class Settings(BaseSettings):
 
 
 class _Named(PydanticBaseSettingsSource):
-    """The weakest source: what the chosen configuration stands for."""
+    """The weakest source: what the chosen configuration stands for, and over it the chosen preset."""
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:  # noqa: ARG002
         """Not used: the configuration is one dictionary."""
@@ -114,7 +116,9 @@ class _Named(PydanticBaseSettingsSource):
 
     def __call__(self) -> dict[str, Any]:
         """The values, or nothing for an unknown name: validation then says which names there are."""
-        return CONFIGURATIONS.get(str(self.current_state.get("configuration", "embedded")), {})
+        configured = CONFIGURATIONS.get(str(self.current_state.get("configuration", "embedded")), {})
+        chosen = presets().get(str(self.current_state.get("preset")))
+        return configured | (chosen.values() if chosen else {})
 
 
 def default_home() -> Path:

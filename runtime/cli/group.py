@@ -80,6 +80,7 @@ def main(ctx: click.Context, home: Path | None, configuration: str | None) -> No
              dermacite search "first line treatment of psoriasis"
     Serve:   dermacite serve
     Check:   dermacite doctor
+    Choose:  DERMACITE_PRESET=R2, or preset = "R2" in settings.toml (embedded, R0 to R4, S: docs/settings.md)
 
     It supports a decision and never takes one.
     """
