@@ -6,7 +6,8 @@
 Several pictures of one consultation count as their mean. Without a note, B is by picture alone and says so.
 """
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -17,15 +18,22 @@ from retrieval.types import Mask, Ranking, Rows, Scores, Vector, Vectors
 from retrieval.view import CaseCollection
 
 POOL = 200  # candidates taken from each leg
+MAJORITY_OF = 10
 
 
 @dataclass(frozen=True, slots=True)
 class CaseOptions:
-    """`alpha` is the share of the picture, 0..1; `strategy` is "A" or "B"; `k` is how many hits come back."""
+    """`alpha` is the share of the picture, 0..1; `strategy` is "A" or "B"; `k` is how many hits come back.
+
+    `hard_negatives`: only cases of another label than `against`, or where that is None than most of the first
+    MAJORITY_OF cases have: what looks alike and is something else.
+    """
 
     k: int = 50
     alpha: float = 0.9
     strategy: str = "B"
+    hard_negatives: bool = False
+    against: str | None = None
 
 
 def find_cases(
@@ -41,6 +49,8 @@ def find_cases(
     """
     if len(pictures) == 0:
         raise QueryRefused("no picture to compare; send one, or search by text")
+    if options.hard_negatives:
+        return _hard_negatives(cases, pictures, note, allowed, options)
     mask = cases.alive & allowed
     picture = pictures.mean(axis=0)
     text = picture if options.strategy == "A" else (note.vector if note else None)
@@ -56,6 +66,25 @@ def find_cases(
     hits = ranked_hits(cases.ids, legs, pool, scores, fused)[: options.k]
     silent = () if text is not None else ("no note: cases were found by picture alone",)
     return Ranking(tuple(hits), warnings=silent)
+
+
+def _hard_negatives(
+    cases: CaseCollection, pictures: Vectors, note: TextQuery | None, allowed: Mask, options: CaseOptions
+) -> Ranking:
+    plain = replace(options, hard_negatives=False)
+    against = options.against
+    if against is None:
+        against = _majority(cases, find_cases(cases, pictures, note, allowed, replace(plain, k=MAJORITY_OF)))
+    found = find_cases(cases, pictures, note, allowed & (cases.row_labels != against), plain)
+    return replace(found, warnings=(*found.warnings, f"hard negatives: only cases that are not {against!r}"))
+
+
+def _majority(cases: CaseCollection, ranking: Ranking) -> str:
+    """The most frequent label of the hits, the first in the alphabet of equals; "" of no hits."""
+    wanted = {hit.id for hit in ranking.hits}
+    alive = np.flatnonzero(cases.alive)
+    labels = Counter(str(cases.row_labels[row]) for row in alive if cases.ids[row] in wanted)
+    return min(labels, key=lambda label: (-labels[label], label)) if labels else ""
 
 
 def _caption_leg(cases: CaseCollection, text: Vector, mask: Mask) -> Leg:

@@ -19,7 +19,8 @@ SKETCHER: Final = "sketch-1"  # raise it when the bytes for a picture change; it
 LUMA: Final = 32  # cells a side
 CHROMA: Final = 16
 SKETCH_BYTES: Final = LUMA * LUMA + 2 * CHROMA * CHROMA
-# Photographs are first reduced by whole factors, to this many times the size needed: 12 megapixels in 9 instead of 60 ms.
+# Photographs are first reduced by whole factors, to this many times the size needed: 12 megapixels then cost 51 instead of
+# 68 ms of a processor, of which 36 are Pillow's copy of the pixels.
 _REDUCING_GAP: Final = 4.0
 
 Sketch = NDArray[np.uint8]  # [SKETCH_BYTES]

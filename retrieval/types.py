@@ -38,6 +38,11 @@ class EncoderCard:
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
     training_overlap: str = "unknown"
+    # What was added later is left out of the fingerprint while it is empty, so that indexes of before stay valid.
+    query_model: str | None = None  # encodes queries, where that is another checkpoint than the documents'
+    query_revision: str | None = None
+    space: str | None = None  # encoders of one name here have one space, so that pictures and texts can be compared
+    unavailable: str | None = None  # why this version cannot load it
 
 
 @dataclass(frozen=True, slots=True)

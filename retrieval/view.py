@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from knowledge.registry import Registry
 from retrieval.embeddings import EmbeddingStore
@@ -36,7 +37,7 @@ class Collection:
 class CaseCollection:
     """Reference cases: pictures and captions share rows. `captioned` masks rows without a caption.
 
-    `labels` is the sorted set of all labels that are alive.
+    `labels` is the sorted set of all labels that are alive; `row_labels` [n] has "" for rows that are gone.
     """
 
     captions: Collection
@@ -44,6 +45,7 @@ class CaseCollection:
     captioned: Mask
     guard: GuardTable
     labels: tuple[str, ...]
+    row_labels: NDArray[np.str_]
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -130,10 +132,12 @@ class IndexReader:
         by_id = {guard.id: guard for guard in self._registry.case_guards()}
         rows = zip(captions.ids, captions.alive.tolist(), strict=True)
         # A case deleted between two reads of the registry has no guard, and without one it may not be shown.
-        guard = GuardTable.of([by_id.get(case_id) if alive else None for case_id, alive in rows], sketches)
+        guards = [by_id.get(case_id) if alive else None for case_id, alive in rows]
+        guard = GuardTable.of(guards, sketches)
+        row_labels = np.array([one.label if one else "" for one in guards], dtype=np.str_)
         checked = replace(captions, alive=guard.present)
         labels = tuple(sorted({one.label for one in by_id.values()}))
-        return CaseCollection(checked, pictures, guard.present & captions.vectors.nonzero(), guard, labels)
+        return CaseCollection(checked, pictures, guard.present & captions.vectors.nonzero(), guard, labels, row_labels)
 
     def _checked_manifest(self, folder: Path) -> Manifest:
         manifest = Manifest.read(folder)

@@ -34,9 +34,11 @@ from retrieval.encoders import encoder_card, load_image_encoder, load_text_encod
 from retrieval.generation import SPACES
 from retrieval.hybrid import HybridOptions
 from retrieval.index import IndexFolder
+from retrieval.presets import share_a_space
 from retrieval.search import Encoders
 from retrieval.types import EncoderCard
 from retrieval.view import IndexReader
+from runtime.errors import SettingsRefused
 from runtime.home import Home
 from runtime.models import served_models
 from runtime.settings import EncoderChoice, Settings
@@ -108,8 +110,14 @@ class Service:
 
     @cached_property
     def cards(self) -> dict[str, EncoderCard]:
-        """The encoder card of each space."""
-        return {space: card_of(self._choice(space)) for space in SPACES}
+        """The encoder card of each space. Raises SettingsRefused where strategy A would compare two spaces."""
+        cards = {space: card_of(self._choice(space)) for space in SPACES}
+        if self.settings.strategy == "A" and not share_a_space(cards["pictures"], cards["captions"]):
+            raise SettingsRefused(
+                f"strategy A compares pictures with captions in one space, and {cards['pictures'].name} and "
+                f"{cards['captions'].name} have two; choose strategy B, or one encoder for both"
+            )
+        return cards
 
     @cached_property
     def fingerprints(self) -> dict[str, str]:
@@ -202,7 +210,8 @@ class Service:
         """What every answer says of the service that gave it."""
         encoders = {
             space: {"card": card.name, "model": card.model, "revision": card.revision, "dimension": card.dimension,
-                    "fingerprint": self.fingerprints[space], "training_overlap": card.training_overlap}
+                    "fingerprint": self.fingerprints[space], "training_overlap": card.training_overlap,
+                    "query_model": card.query_model}
             for space, card in self.cards.items()
         }  # fmt: skip
         settings = self.settings
@@ -212,7 +221,8 @@ class Service:
             for one in self.models.all
         }  # fmt: skip
         return {
-            "version": version("dermacite"), "configuration": settings.configuration, "encoders": encoders,
+            "version": version("dermacite"), "configuration": settings.configuration, "preset": settings.preset,
+            "encoders": encoders,
             "classifier_setting": settings.classifier, "reporter_setting": settings.reporter,
             "grouper_setting": settings.grouper, "models": models,
         }  # fmt: skip

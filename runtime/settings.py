@@ -20,6 +20,7 @@ from pydantic_settings import (
     SettingsError,
 )
 
+from retrieval.presets import presets
 from runtime.errors import SettingsRefused
 
 PREFIX = "DERMACITE_"
@@ -101,6 +102,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True)
 
     configuration: Literal["embedded", "clinical"] = "embedded"
+    preset: Literal["embedded", "R0", "R1", "R2", "R3", "R4", "S"] | None = None  # see retrieval/presets.toml
     pictures: EncoderChoice  # encoder of case pictures
     captions: EncoderChoice  # encoder of notes and captions
     passages: EncoderChoice  # encoder of guideline passages
@@ -147,7 +149,7 @@ class Settings(BaseSettings):
 
 
 class _Named(PydanticBaseSettingsSource):
-    """The weakest source: what the chosen configuration stands for."""
+    """The weakest source: what the chosen configuration stands for, and over it the chosen preset."""
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:  # noqa: ARG002
         """Not used: the configuration is one dictionary."""
@@ -159,6 +161,7 @@ class _Named(PydanticBaseSettingsSource):
         A model that a stronger source loads in this process has no address here: nothing else could take it away.
         """
         named = CONFIGURATIONS.get(str(self.current_state.get("configuration", "embedded")), {})
+        chosen = presets().get(str(self.current_state.get("preset")))
         given = self.current_state.get("models")
         here = {
             name
@@ -166,7 +169,7 @@ class _Named(PydanticBaseSettingsSource):
             if isinstance(choice, dict) and "folder" in choice
         }
         models = {name: choice for name, choice in named.get("models", {}).items() if name not in here}
-        return {**named, "models": models}
+        return {**named, "models": models, **(chosen.values() if chosen else {})}
 
 
 def default_home() -> Path:

@@ -17,7 +17,7 @@ def plain_skin(number: int, person: int = 0, size: tuple[int, int] = (450, 600))
     light = slope[0] * across + slope[1] * down
     for cell, depth in ((2, 3.0), (8, 2.0), (40, 1.5)):
         light = light + depth * _noise(source, height, width, cell)
-    return np.clip(base + light[..., None], 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(base + light[..., None], 0, 255), dtype=np.uint8)
 
 
 def scene(number: int, size: tuple[int, int] = (180, 240)) -> Pixels:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from retrieval.encoders.weights import locate
+from retrieval.encoders.weights import Weights, locate
 from retrieval.errors import EncoderBroken, RetrievalError
 from retrieval.protocols import ImageEncoder, Reranker, TextEncoder
 from retrieval.types import EncoderCard
@@ -15,11 +15,15 @@ def load_text_encoder(card: EncoderCard, folder: Path | None = None) -> TextEnco
     """A text encoder. Raises EncoderMissing or EncoderBroken."""
     weights = locate(card, folder)
     match card.loader:
-        case "sentence-transformers":
-            from retrieval.encoders.sentence_transformer import SentenceTransformerEncoder
+        case "sentence-transformers" | "plain-transformer":
+            from retrieval.encoders.sentence_transformer import PairedEncoder, SentenceTransformerEncoder
 
             with _loading(card):
-                return SentenceTransformerEncoder(card, weights)
+                documents = SentenceTransformerEncoder(card, weights)
+                if weights.query_path is None:
+                    return documents
+                queries = SentenceTransformerEncoder(card, Weights(weights.query_path, weights.fingerprint))
+                return PairedEncoder(documents, queries)
         case "open-clip":
             from retrieval.encoders.open_clip_pair import OpenClipEncoder
 

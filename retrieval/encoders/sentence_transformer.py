@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from safetensors import safe_open
 from sentence_transformers import SentenceTransformer
+from sentence_transformers.base.modules import Transformer
 from sentence_transformers.sentence_transformer.modules import Pooling
 from transformers.utils.logging import disable_progress_bar
 
@@ -31,7 +32,7 @@ class SentenceTransformerEncoder:
     def __init__(self, card: EncoderCard, weights: Weights) -> None:
         self.card = card
         self.fingerprint = weights.fingerprint
-        self._model = SentenceTransformer(str(weights.path), device="cpu", local_files_only=True)
+        self._model = _model(card, weights.path)
         # Its own tokenizer: truncation and padding are state of it, and a thread that counts would disturb one that encodes.
         self._counter = copy.deepcopy(self._model.tokenizer)
         self._check()
@@ -85,6 +86,37 @@ class SentenceTransformerEncoder:
             raise EncoderBroken(
                 f"encoder {self.card.name} cannot tell two words apart; its tokenizer files are missing"
             )
+
+
+class PairedEncoder:
+    """Two checkpoints trained together, one for queries and one for documents (MedCPT), as one TextEncoder."""
+
+    def __init__(self, documents: SentenceTransformerEncoder, queries: SentenceTransformerEncoder) -> None:
+        self.card = documents.card
+        self.fingerprint = documents.fingerprint
+        self._documents = documents
+        self._queries = queries
+
+    def encode_documents(self, texts: Sequence[str]) -> Vectors:
+        """See TextEncoder."""
+        return self._documents.encode_documents(texts)
+
+    def encode_queries(self, texts: Sequence[str]) -> Vectors:
+        """See TextEncoder."""
+        return self._queries.encode_queries(texts)
+
+    def count_tokens(self, text: str) -> int:
+        """See TextEncoder; of documents, which are what is cut to fit."""
+        return self._documents.count_tokens(text)
+
+
+def _model(card: EncoderCard, folder: Path) -> SentenceTransformer:
+    """A plain checkpoint has no word on pooling, and its folder alone would be read as mean pooling: the card decides."""
+    if card.loader != "plain-transformer":
+        return SentenceTransformer(str(folder), device="cpu", local_files_only=True)
+    transformer = Transformer(str(folder), max_seq_length=card.max_tokens, model_kwargs={"local_files_only": True})
+    pooling = Pooling(transformer.get_embedding_dimension(), card.pooling or "mean")
+    return SentenceTransformer(modules=[transformer, pooling], device="cpu")
 
 
 def stored_tensors(folder: Path) -> set[str]:

@@ -13,7 +13,8 @@ from safetensors.torch import load_file, save_file
 from retrieval.encoders import Weights, encoder_card, encoder_cards, load_image_encoder, load_text_encoder, locate
 from retrieval.encoders.efficientnet_lite0 import EfficientNetLite0Encoder
 from retrieval.errors import EncoderBroken, EncoderMissing
-from retrieval.types import EncoderCard
+from retrieval.types import EncoderCard, Vectors
+from tests.fakes import unit
 
 MINILM = encoder_card("minilm")
 EFFICIENTNET = encoder_card("efficientnet-lite0")
@@ -202,8 +203,94 @@ def test_the_embedded_encoders_have_different_fingerprints() -> None:
 
 
 def test_every_card_says_what_identifies_it() -> None:
-    assert {card.loader for card in encoder_cards().values()} == {
-        "sentence-transformers", "efficientnet-lite0", "open-clip", "cross-encoder",
+    available = [card for card in encoder_cards().values() if card.unavailable is None]
+    assert {card.loader for card in available} == {
+        "sentence-transformers", "plain-transformer", "efficientnet-lite0", "open-clip",
+        "cross-encoder",
     }  # fmt: skip
     assert all(card.licence and card.dimension > 0 and card.training_overlap for card in encoder_cards().values())
     assert all(len(card.mean) == len(card.std) == 3 for card in encoder_cards().values() if card.side)
+
+
+def test_fields_that_came_later_leave_the_fingerprints_of_old_indexes_alone() -> None:
+    # As in homes made before these fields: a changed fingerprint would refuse their indexes.
+    assert locate(MINILM).fingerprint == "ec2d8226754010f9"
+    assert locate(EFFICIENTNET).fingerprint == "2d3c11a199ef6f02"
+
+
+# --- plain checkpoints and pairs -----------------------------------------------------------------------------------
+
+PLAIN = EncoderCard(
+    "tiny-bert", "text", "plain-transformer", "somebody/tiny-bert", 16, "CC0-1.0", max_tokens=32, pooling="cls"
+)
+PAIR = replace(PLAIN, name="tiny-pair", query_model="somebody/tiny-queries")
+
+
+def write_bert(folder: Path, seed: int) -> Path:
+    """A random BERT of 16 dimensions without a word on pooling, with MiniLM's tokenizer."""
+    from transformers import BertConfig, BertModel
+
+    torch.manual_seed(seed)
+    config = BertConfig(
+        vocab_size=30_522,
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=32,
+        initializer_range=0.5,  # at the default a first token of one random layer hardly sees the others
+    )
+    BertModel(config).save_pretrained(folder)
+    for name in ("tokenizer.json", "tokenizer_config.json", "vocab.txt", "special_tokens_map.json"):
+        shutil.copy(locate(MINILM).path / name, folder / name)
+    return folder
+
+
+def first_token(folder: Path, text: str) -> Vectors:
+    """By transformers alone: the state of the first token, scaled to length 1."""
+    from transformers import AutoModel, AutoTokenizer
+
+    model = AutoModel.from_pretrained(folder).eval()
+    with torch.inference_mode():
+        inputs = AutoTokenizer.from_pretrained(folder)(text, return_tensors="pt")
+        state = model(**inputs).last_hidden_state[:, 0].numpy()
+    return unit(state)
+
+
+def test_a_plain_checkpoint_is_pooled_as_the_card_says(tmp_path: Path) -> None:
+    folder = write_bert(tmp_path / "bert", 0)
+    encoder = load_text_encoder(PLAIN, folder)
+    text = "scaly plaque on the elbow"
+    assert encoder.encode_documents([text]) == pytest.approx(first_token(folder, text), abs=1e-5)
+    mean = load_text_encoder(replace(PLAIN, pooling="mean"), folder)
+    assert mean.encode_documents([text]) != pytest.approx(first_token(folder, text), abs=1e-3)
+
+
+def test_a_pair_encodes_queries_and_documents_by_its_own_checkpoints(tmp_path: Path) -> None:
+    documents = write_bert(tmp_path / "pair" / "documents", 0)
+    queries = write_bert(tmp_path / "pair" / "queries", 1)
+    encoder = load_text_encoder(PAIR, tmp_path / "pair")
+    assert encoder.encode_documents(["plaque"]) == pytest.approx(first_token(documents, "plaque"), abs=1e-5)
+    assert encoder.encode_queries(["plaque"]) == pytest.approx(first_token(queries, "plaque"), abs=1e-5)
+    assert encoder.count_tokens("plaque") == load_text_encoder(PLAIN, documents).count_tokens("plaque")
+    assert encoder.fingerprint == locate(PAIR, tmp_path / "pair").fingerprint
+
+
+def test_both_checkpoints_of_a_pair_name_it(tmp_path: Path) -> None:
+    folder_with(tmp_path / "documents", weights="d")
+    folder_with(tmp_path / "queries", weights="q")
+    known = fingerprint(PAIR, tmp_path)
+    (tmp_path / "queries" / "weights").write_text("other")
+    assert fingerprint(PAIR, tmp_path) != known
+
+
+def test_half_a_pair_is_missing_and_both_are_named(tmp_path: Path) -> None:
+    write_bert(tmp_path / "documents", 0)
+    with pytest.raises(EncoderMissing, match=r"queries/ \(somebody/tiny-queries\).*hf download somebody/tiny-bert"):
+        load_text_encoder(PAIR, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["jina-clip-v2", "nomic-vision", "nomic-text"])
+def test_what_cannot_be_loaded_yet_is_refused_with_the_reason(name: str, tmp_path: Path) -> None:
+    card = encoder_card(name)
+    with pytest.raises(EncoderMissing, match=f"{name} cannot be loaded by this version: .* code of its own"):
+        locate(card, tmp_path)

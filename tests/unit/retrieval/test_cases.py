@@ -29,13 +29,20 @@ def layered(matrix: Vectors) -> LayeredVectors:
 
 
 def cases(
-    ids: str, pictures: Sequence[float], captions: Sequence[float | None], words: Sequence[str] = ()
+    ids: str, pictures: Sequence[float], captions: Sequence[float | None], words: Sequence[str] = (), labels: str = ""
 ) -> CaseCollection:
     texts = list(words) or ["" for _ in ids]
     alive = np.ones(len(ids), dtype=np.bool_)
     vectors = layered(degrees(*captions))
     collection = Collection(tuple(ids), alive, vectors, LayeredLexical(LexicalIndex.build([]), texts))
-    return CaseCollection(collection, layered(degrees(*pictures)), vectors.nonzero(), GuardTable.of([]), ("x",))
+    return CaseCollection(
+        collection,
+        layered(degrees(*pictures)),
+        vectors.nonzero(),
+        GuardTable.of([]),
+        ("x",),
+        np.array(list(labels or "x" * len(ids)), dtype=np.str_),
+    )
 
 
 def note(angle: float, words: str = "") -> TextQuery:
@@ -44,7 +51,7 @@ def note(angle: float, words: str = "") -> TextQuery:
 
 def find(
     found_in: CaseCollection, picture: float | Sequence[float], text: TextQuery | None, allowed: Mask | None = None,
-    **options: float | str,
+    **options: float | str | bool,
 ) -> Ranking:  # fmt: skip
     pictures = degrees(*([picture] if isinstance(picture, int | float) else picture))
     mask = np.ones(len(found_in.ids), dtype=np.bool_) if allowed is None else allowed
@@ -172,3 +179,33 @@ def test_equal_scores_come_by_id_whatever_the_rows() -> None:
 
 def test_an_empty_collection_finds_nothing() -> None:
     assert find(cases("", [], []), 0, note(0)).hits == ()
+
+
+# --- hard negatives ------------------------------------------------------------------------------------------------
+
+LABELLED = cases("abcdef", pictures=[0, 10, 20, 30, 40, 50], captions=[0] * 6, labels="nnnmmv")
+
+
+def test_hard_negatives_are_the_nearest_of_another_label() -> None:
+    ranking = find(LABELLED, 0, None, hard_negatives=True, against="m", k=4)
+    assert ids(ranking) == "abcf"
+    assert ranking.warnings == (NO_NOTE, "hard negatives: only cases that are not 'm'")
+
+
+def test_without_a_label_it_is_the_one_of_most_neighbours_that_is_left_out() -> None:
+    assert ids(find(LABELLED, 0, None, hard_negatives=True)) == "def"
+
+
+def test_the_majority_is_that_of_what_may_be_shown_and_of_equals_the_first() -> None:
+    only = np.array([False, False, True, True, False, True])
+    assert ids(find(LABELLED, 0, None, only, hard_negatives=True)) == "cf"
+
+
+def test_hard_negatives_keep_the_scores_they_have() -> None:
+    plain = scores(find(LABELLED, 0, note(0), alpha=0.7))
+    hard = scores(find(LABELLED, 0, note(0), alpha=0.7, hard_negatives=True, against="n"))
+    assert hard == pytest.approx({name: plain[name] for name in "def"})
+
+
+def test_where_there_is_nothing_there_are_no_hard_negatives() -> None:
+    assert find(cases("", [], []), 0, None, hard_negatives=True).hits == ()

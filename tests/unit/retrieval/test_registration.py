@@ -31,7 +31,7 @@ def test_the_orientation_is_found(orientation: int) -> None:
 def test_turning_a_window_is_turning_what_it_shows() -> None:
     plane = np.arange(LUMA * LUMA, dtype=np.float32).reshape(LUMA, LUMA)
     rows, columns = slice(4, 20), slice(8, 16)
-    window = np.array([8, 16, 4, 20], dtype=np.float32) / LUMA
+    window = np.array([8 / LUMA, 16 / LUMA, 4 / LUMA, 20 / LUMA], dtype=np.float32)
     for orientation in range(8):
         left, right, top, bottom = (_turned_window(window, orientation) * LUMA).round().astype(int)
         shown = _turned(plane, orientation)[top:bottom, left:right]

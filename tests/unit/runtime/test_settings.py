@@ -4,7 +4,7 @@ import os
 import re
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from click.testing import CliRunner
@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 import runtime
 from retrieval.encoders import encoder_card
+from retrieval.presets import presets
 from runtime.cli import main
 from runtime.errors import SettingsRefused
 from runtime.models import served_models
@@ -80,6 +81,25 @@ def test_the_configuration_itself_follows_the_same_order(tmp_path: Path, monkeyp
     assert load_settings(tmp_path, configuration="clinical").captions.card == "bge-m3"
 
 
+def test_a_preset_chooses_encoders_and_shares_over_the_configuration(tmp_path: Path) -> None:
+    settings = load_settings(write(tmp_path, 'configuration = "clinical"\npreset = "R1"'))
+    assert (settings.pictures.card, settings.captions.card, settings.alpha) == ("clip-vit-b32", "clinicalbert", 0.9)
+    assert (settings.passages.card, settings.classifier) == ("pubmedbert", "hikari-sirius")
+
+
+def test_single_keys_beat_the_preset_and_add_to_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, 'alpha = 0.5\n[pictures]\nfolder = "/models/clip"')
+    monkeypatch.setenv("DERMACITE_PRESET", "R0")
+    settings = load_settings(tmp_path)
+    assert (settings.strategy, settings.alpha) == ("A", 0.5)
+    assert settings.pictures == EncoderChoice(card="clip-vit-b32", folder=Path("/models/clip"))
+
+
+def test_the_presets_are_those_that_there_are() -> None:
+    (names, _none) = get_args(Settings.model_fields["preset"].annotation)
+    assert list(get_args(names)) == list(presets())
+
+
 def test_an_argument_that_was_not_given_does_not_count(tmp_path: Path) -> None:
     write(tmp_path, "alpha = 0.1")
     assert load_settings(tmp_path, alpha=None, configuration=None).alpha == 0.1
@@ -124,6 +144,7 @@ def test_the_home_is_named_by_the_environment_else_by_the_platform(monkeypatch: 
         ("shown_cases = 21", "shown_cases"),
         ("pdf_seconds = 0", "pdf_seconds"),
         ('strategy = "C"', "strategy"),
+        ('preset = "R9"', "preset"),
         ('[pictures]\ncrad = "minilm"', "pictures.crad"),
         ('pictures = "minilm"', "pictures"),
         ('configuration = "clinic"', "configuration"),
@@ -270,3 +291,12 @@ def test_every_configuration_names_encoders_that_there_are(tmp_path: Path, name:
     assert "image" in encoder_card(settings.pictures.card).kind
     assert "text" in encoder_card(settings.captions.card).kind
     assert "text" in encoder_card(settings.passages.card).kind
+
+
+def test_the_document_says_what_each_preset_stands_for() -> None:
+    lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in DOCUMENT.read_text("utf-8").splitlines()]
+    said = {cells[0]: cells[1:] for cells in lines if cells[0] in presets()}
+    parts = ("pictures", "captions", "passages", "strategy", "alpha")
+    for name, one in presets().items():
+        values = [getattr(one, part) for part in parts]
+        assert said[name] == ["" if one is None else f"{one:g}" if isinstance(one, float) else one for one in values]
