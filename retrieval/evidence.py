@@ -2,12 +2,11 @@
 
     coverage(d) = sum of w(t) * idf(t) over the terms of the query that occur in d  /  the same sum over all of them
     evidence    = mean coverage of the leg's best 10 candidates, 0..1
-    share       = full * min(1, evidence / 0.3) ** 2
+    share       = full * min(1, evidence / 0.24)
 
 A word of the query that no text has is rare by definition: its idf is the largest there is, it stays uncovered, and the share
 falls. That is what a question in lay words looks like to a clinical corpus, and where a fixed share drowns the semantic leg.
-By the square, a leg that covers half of what is asked of it gets a quarter of its full share: weak evidence misleads more
-often than it helps. The mean of ten candidates and not the best one: among many texts one covers much by accident.
+The mean of ten candidates and not the best one: among many texts one covers much by accident.
 
 That the idf of a query's words foretells how well it will be answered is known: He and Ounis 2006, "Query performance
 prediction", Information Systems 31. Formula and constants are ours (docs/design/0008).
@@ -20,7 +19,7 @@ import numpy as np
 from retrieval.types import Mask, Scores
 
 CANDIDATES = 10  # best lexical candidates whose coverage counts
-ENOUGH = 0.3  # evidence from which on the lexical leg has its full share
+ENOUGH = 0.24  # evidence from which on the lexical leg has its full share
 
 
 def coverage(weights: Scores, occurs: Mask) -> Scores:
@@ -44,4 +43,4 @@ def mean_coverage(covered: Scores) -> float:
 
 def lexical_share(evidence: float, full: float) -> float:
     """0..`full`, for `evidence` 0..1."""
-    return full * min(1.0, evidence / ENOUGH) ** 2
+    return full * min(1.0, evidence / ENOUGH)

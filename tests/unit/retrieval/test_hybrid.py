@@ -157,7 +157,7 @@ def test_the_lexical_share_falls_with_what_the_words_cover() -> None:
     covered = 0.4700 / (0.4700 + 2.0794)
     found = explained(hybrid("nevus verruca"))
     assert found.coverage == pytest.approx(covered, abs=1e-4)
-    assert found.shares["lexical"] == pytest.approx(0.4 * (covered / 0.3) ** 2, abs=1e-4)
+    assert found.shares["lexical"] == pytest.approx(0.4 * covered / 0.24, abs=1e-4)
     assert explained(hybrid("nevus")).shares == {"semantic": nearly(0.6), "lexical": nearly(0.4)}
 
 
