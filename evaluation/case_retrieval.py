@@ -1,6 +1,6 @@
 """How well case retrieval finds cases of the same label, every lesion left out once, and whether anything leaked.
 
-    dermacite evaluate cases DIR [--json]        (or: python -m evaluation.case_retrieval DIR)
+    dermacite evaluate cases DIR [--json]
 
 DIR is any collection that `dermacite ingest cases` takes. It is ingested into a temporary home by the code that serves, and
 each case then asks as a consultation with its picture, lesion and subject would: through the leak guard, by picture alone.
@@ -12,9 +12,6 @@ A case that finds no neighbour at all counts as a miss and is reported. What the
 pair: by ids, by hash, and by laying every shown neighbour over the query.
 """
 
-import json
-import os
-import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -26,22 +23,20 @@ import click
 import numpy as np
 
 from evaluation.leave_one_out import wilson
-from inference.errors import InferenceError
+from evaluation.lines import write_lines
 from inference.exemplars import Calibration, vote
-from knowledge.errors import CasesRefused, KnowledgeError
+from knowledge.errors import CasesRefused
 from knowledge.types import FileOutcome, Outcome, ReferenceCase
 from retrieval import search
-from retrieval.errors import RetrievalError
 from retrieval.leakage import NEAR_DUPLICATE_BITS, Probe
 from retrieval.sketches import Sketch, known_sketches
 from retrieval.twins import same_picture
 from retrieval.view import View
 from runtime import printing
-from runtime.cli.group import REFUSED, bar
+from runtime.cli.group import AS_JSON, bar
 from runtime.curation import Curator
-from runtime.errors import RuntimeRefused
 from runtime.service import Service, open_service
-from runtime.settings import default_home, load_settings
+from runtime.settings import Settings
 
 KS = (1, 5)
 LEAKS = ("same_case", "same_lesion", "same_subject", "near_duplicate")
@@ -222,32 +217,24 @@ def report_lines(report: Report) -> Iterator[str]:
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object for a program to read.")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write one JSON line per case.")
-@click.option("--home", type=click.Path(path_type=Path), help="Home whose settings.toml counts; its cases do not.")
-@click.option("--configuration", help="Named configuration. [default: of the settings]")
-def cases(folder: Path, as_json: bool, out: Path | None, home: Path | None, configuration: str | None) -> None:
+@AS_JSON
+@click.pass_obj
+def cases(settings: Settings, folder: Path, out: Path | None, as_json: bool) -> None:
     """Measure case retrieval on a collection, every lesion left out once: recall@1, recall@5, vote accuracy, leaks.
 
     DIR holds one folder per label, or a manifest with picture, label and, where known, lesion and subject. Nothing of it is
     kept. Exits with 1 when it cannot be read.
     """
-    try:
-        report, asked = _measured(folder, home or default_home(), configuration)
-        if out is not None:
-            out.write_text("".join(json.dumps(asdict(one)) + "\n" for one in asked), "utf-8")
-    except (KnowledgeError, RetrievalError, InferenceError, RuntimeRefused, OSError) as error:
-        reason = getattr(error, "reason", "not_writable")
-        if as_json:
-            click.echo(printing.as_json({"error": {"reason": reason, "message": str(error)}}))
-        click.echo(f"Refused: {error}", err=True)
-        sys.exit(REFUSED)
+    if out is not None:
+        write_lines(out, ())  # a path that cannot be written is found out before the hour of encoding
+    report, asked = _measured(folder, settings)
+    if out is not None:
+        write_lines(out, [asdict(one) for one in asked])
     click.echo(printing.as_json(report) if as_json else "\n".join(report_lines(report)))
 
 
-def _measured(folder: Path, home: Path, configuration: str | None) -> tuple[Report, list[Asked]]:
-    os.environ.setdefault("HF_HUB_OFFLINE", "1")  # models come from this machine, however the command was started
-    settings = load_settings(home, configuration=configuration)
+def _measured(folder: Path, settings: Settings) -> tuple[Report, list[Asked]]:
     with tempfile.TemporaryDirectory(prefix="dermacite-") as temporary, bar("reading cases", None) as advance:
         done = 0
 
@@ -261,7 +248,3 @@ def _measured(folder: Path, home: Path, configuration: str | None) -> tuple[Repo
             return evaluate_collection(service, folder, progress)
         finally:
             service.close()
-
-
-if __name__ == "__main__":
-    cases(prog_name="python -m evaluation.case_retrieval")

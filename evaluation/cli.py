@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from evaluation.case_retrieval import cases
 from evaluation.retrieval_command import retrieval
 from runtime.cli.group import Teaching
 from runtime.settings import CONFIGURATIONS, default_home, load_settings
@@ -24,6 +25,7 @@ def evaluate(ctx: click.Context, home: Path | None, configuration: str | None) -
 
 
 evaluate.add_command(retrieval)
+evaluate.add_command(cases)
 
 if __name__ == "__main__":
     evaluate(prog_name="dermacite evaluate")

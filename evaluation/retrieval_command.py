@@ -1,7 +1,6 @@
 """`dermacite evaluate retrieval DIR`: what it asks for and what it prints."""
 
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -9,8 +8,8 @@ from typing import Any
 import click
 
 from evaluation.beir import TestCollection, read_collection
-from evaluation.errors import CollectionRefused
-from evaluation.passage_retrieval import DEFAULT, MEASURES, Comparison, QueryResult, build, compare, measure
+from evaluation.lines import write_lines
+from evaluation.passage_retrieval import DEFAULT, MEASURES, Comparison, build, compare, measure
 from retrieval.encoders import load_text_encoder, quick_loading
 from retrieval.protocols import TextEncoder
 from runtime import printing
@@ -33,7 +32,7 @@ def retrieval(settings: Settings, folder: Path, per_query: Path | None, as_json:
     """
     collection = read_collection(folder)
     if per_query is not None:
-        _write(per_query, ())  # a path that cannot be written is found out before the hour of encoding
+        write_lines(per_query, ())  # a path that cannot be written is found out before the hour of encoding
     with quick_loading():
         encoder = load_text_encoder(card_of(settings.passages), settings.passages.folder)
     with bar("encoding", len(collection.texts)) as advance:
@@ -41,7 +40,7 @@ def retrieval(settings: Settings, folder: Path, per_query: Path | None, as_json:
     with bar("searching", len(collection.queries)) as advance:
         results = measure(collection, index, encoder, advance)
     if per_query is not None:
-        _write(per_query, results)
+        write_lines(per_query, [asdict(one) for one in results])
     comparison = compare(results)
     if as_json:
         click.echo(printing.as_json(_answer(collection, encoder, comparison)))
@@ -65,10 +64,3 @@ def _lines(collection: TestCollection, encoder: TextEncoder, comparison: Compari
         one = of["ndcg@10"]
         counts = f"better {one.better}, worse {one.worse}, same {one.same}"
         yield f"{name:<12}{one.mean:>+12.4f}  [{one.low:+.4f}, {one.high:+.4f}]  {counts}"
-
-
-def _write(file: Path, results: Sequence[QueryResult]) -> None:
-    try:
-        file.write_text("".join(json.dumps(asdict(one), ensure_ascii=False) + "\n" for one in results), "utf-8")
-    except OSError as error:
-        raise CollectionRefused(f"{file} cannot be written: {error.strerror}; name another file") from error

@@ -81,6 +81,7 @@ def main(ctx: click.Context, home: Path | None, configuration: str | None) -> No
     Serve:   dermacite serve
     Check:   dermacite doctor
              dermacite evaluate retrieval FOLDER    how well passages are found, on questions with judged answers
+             dermacite evaluate cases FOLDER        how well cases are found, and whether anything leaks
     Choose:  DERMACITE_PRESET=R2, or preset = "R2" in settings.toml (embedded, R0 to R4, S: docs/settings.md)
 
     It supports a decision and never takes one.

@@ -1,7 +1,6 @@
 """The command that measures."""
 
-import runpy
-import sys
+import importlib
 
 import click
 
@@ -15,7 +14,7 @@ from runtime.cli.group import Lazy
 @click.pass_obj
 def evaluate(lazy: Lazy, arguments: tuple[str, ...]) -> None:
     """Measure what is served, on data of your own: dermacite evaluate --help"""
-    # Measurements sit above this layer and may not be imported from here: they are run as the program they are.
+    # Measurements sit above this layer and may not be imported from here: they are called as the program they are.
     configured = ["--configuration", lazy.configuration] if lazy.configuration else []
-    sys.argv = ["dermacite evaluate", "--home", str(lazy.home), *configured, *arguments]
-    runpy.run_module("evaluation.cli", run_name="__main__")
+    program = importlib.import_module("evaluation.cli").evaluate
+    program.main(["--home", str(lazy.home), *configured, *arguments], prog_name="dermacite evaluate")

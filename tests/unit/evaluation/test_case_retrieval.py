@@ -9,7 +9,8 @@ import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
 
-from evaluation.case_retrieval import Asked, cases, report_lines, summarise
+from evaluation.case_retrieval import Asked, report_lines, summarise
+from evaluation.cli import evaluate
 from evaluation.leave_one_out import wilson
 from inference.exemplars import Calibration
 from tests.drawing import scene
@@ -57,8 +58,8 @@ def test_a_person_is_told_of_cases_without_a_neighbour() -> None:
     assert "! 1 cases found no neighbour at all and count as missed" in lines
 
 
-def run(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(cases, [str(one) for one in arguments])
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(evaluate, ["cases", *map(str, arguments)])
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +79,7 @@ def collection(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_command_asks_every_case_and_lets_no_copy_through(collection: Path, tmp_path: Path) -> None:
-    result = run(collection, "--json", "--out", tmp_path / "out.jsonl", "--home", tmp_path / "home")
+    result = run(collection, "--json", "--out", tmp_path / "out.jsonl")
     assert result.exit_code == 0, result.output
     report = json.loads(result.stdout)
     assert (report["cases"], report["labels"], report["dataset"]) == (7, 2, "drawn")
@@ -88,7 +89,6 @@ def test_the_command_asks_every_case_and_lets_no_copy_through(collection: Path, 
     assert report["configuration"]["encoders"]["pictures"]["training_overlap"].startswith("ImageNet")
     lines = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
     assert [len(line["neighbours"]) for line in lines].count(5) == 2
-    assert not (tmp_path / "home").exists()
 
 
 @pytest.mark.parametrize("make", ["nowhere", "empty", "one", "no pictures"])
@@ -101,7 +101,7 @@ def test_what_cannot_be_measured_is_one_sentence_and_exit_code_1(make: str, tmp_
     if make == "no pictures":
         (folder / "acne" / "0.png").write_bytes(b"text")
         (folder / "acne" / "1.png").write_bytes(b"text")
-    result = run(folder, "--json", "--home", tmp_path / "home")
+    result = run(folder, "--json")
     assert result.exit_code == 1
     assert json.loads(result.stdout)["error"]["message"]
     assert result.stderr.startswith("Refused: ")
