@@ -127,6 +127,7 @@ def test_who_must_wait_is_told_how_long(client: TestClient[Litestar], thrower: T
     thrower.error = EngineOverloaded("the engine's queue is full", retry_after=2.4)
     response = client.get("/raise")
     assert (response.status_code, response.headers["retry-after"]) == (503, "3")
+    assert response.json()["retry_after"] == 3  # an event of a stream has no headers
     thrower.error = EngineUnreachable("nobody answers")
     assert "retry-after" not in client.get("/raise").headers
 

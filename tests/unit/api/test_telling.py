@@ -115,7 +115,7 @@ async def test_a_failure_nobody_expected_says_nothing_of_itself(caplog: pytest.L
 async def test_a_busy_engine_says_when_to_come_again() -> None:
     (last,) = await all_of(Source(error=EngineOverloaded("the queue is full", retry_after=2.4)))
     problem = data_of(last)
-    assert (problem["status"], problem["reason"]) == (503, "engine_overloaded")
+    assert (problem["status"], problem["reason"], problem["retry_after"]) == (503, "engine_overloaded", 3)
 
 
 async def test_silence_is_broken_by_comments_and_the_work_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 """A report on numbered evidence: read strictly, its quotes found or refused, its evidence fenced."""
 
 import json
+from dataclasses import replace
 import re
 from collections.abc import Iterator
 from functools import partial
@@ -56,6 +57,18 @@ def test_a_quote_that_is_not_there_gets_no_place(key: str, quote: str) -> None:
     (statement,) = read_report(report((QUOTE, [(key, quote)])), [PASSAGE])
     (citation,) = statement.citations
     assert (citation.evidence, citation.quote, citation.start, citation.end) == (key, quote, 0, 0)
+
+
+def test_a_quote_across_a_line_break_cites_the_stored_text_to_the_byte() -> None:
+    broken = replace(PASSAGE, text=PASSAGE.text.replace(" ", "\n", 3).replace(QUOTE, QUOTE.replace(" ", " \n")))
+    stored = QUOTE.replace(" ", " \n")
+    assert stored in broken.text
+    (statement,) = read_report(report((QUOTE, [("E2", QUOTE)])), [broken])
+    (citation,) = statement.citations
+    assert citation.quote == stored
+    assert broken.text[citation.start - 50 : citation.end - 50] == stored
+    (missing,) = read_report(report((QUOTE, [("E2", QUOTE.replace(" ", ""))])), [broken])
+    assert missing.citations[0].end == 0  # words may be apart, never joined
 
 
 GOOD = {"text": QUOTE, "about": "psoriasis", "citations": [{"evidence": "E2", "quote": QUOTE}]}
