@@ -113,7 +113,7 @@ def _check_stage_2(options: DiagnosisOptions, profile: ModelProfile) -> None:
         raise ConsultationRefused(
             "the single layout shows no references; choose training or evaluation, or 0 references"
         )
-    if options.layout is not None and not wanted:
+    if options.layout not in (None, Layout.SINGLE) and not wanted:
         raise ConsultationRefused(
             "without references there is nothing to lay out; leave layout out, or show references"
         )

@@ -185,7 +185,6 @@ def test_what_is_not_switched_is_as_the_profile_says() -> None:
         ({"captions": "masked", "layout": Layout.TRAINING}, "evaluation"),
         ({"captions": "masked", "references": 0}, "references"),
         ({"layout": Layout.TRAINING, "references": 0}, "lay out"),
-        ({"layout": Layout.SINGLE, "cases": False}, "lay out"),
     ],
 )
 def test_options_that_could_have_no_effect_together_are_refused(options: dict[str, Any], possible: str) -> None:

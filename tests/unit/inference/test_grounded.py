@@ -1,9 +1,9 @@
 """A report on numbered evidence: read strictly, its quotes found or refused, its evidence fenced."""
 
 import json
-from dataclasses import replace
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
