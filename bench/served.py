@@ -116,9 +116,11 @@ async def _measure(service: Service, url: str, rounds: int) -> None:
         for warm in (direct, through):
             await _throughput(warm)
         figures: dict[str, list[float]] = {"direct": [], "pipeline": []}
-        for _ in range(rounds):
+        for number in range(rounds):
             figures["direct"].append(await _throughput(direct))
             figures["pipeline"].append(await _throughput(through))
+            said = ", ".join(f"{name} {values[-1]:.3f}/s" for name, values in figures.items())
+            print(f"round {number + 1}: {said}", flush=True)
     await service.close_models()
     requests = statistics.mean(len(one.answers) + len(one.scores) for one in sent)
     print(f"{CONSULTATIONS} consultations, {AT_ONCE} at once, {requests:.0f} requests each, {rounds} rounds")

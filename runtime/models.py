@@ -5,7 +5,6 @@ from pathlib import Path
 
 from inference.admission import ServedModels, can_report
 from inference.engines import Dialect, Engine
-from inference.engines.openai_engine import EngineLimits, EngineTimeouts, OpenAIEngine
 from inference.label_probabilities import LabelCalibration
 from inference.profiles import ModelProfile, Stage, load_profile
 from inference.served import ServedModel
@@ -60,6 +59,9 @@ def _served(role: str, name: str, choice: ModelChoice | None, calibrations: Path
 
 
 def _remote(choice: ModelChoice, url: str, model: str) -> Engine:
+    # The client's package takes a second to import, which a command without a model does not owe.
+    from inference.engines.openai_engine import EngineLimits, EngineTimeouts, OpenAIEngine
+
     return OpenAIEngine(
         url,
         model,
