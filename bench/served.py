@@ -113,8 +113,6 @@ async def _measure(service: Service, url: str, rounds: int) -> None:
         async def direct(number: int) -> None:
             await _replay(client, sent[number])
 
-        for warm in (direct, through):
-            await _throughput(warm)
         figures: dict[str, list[float]] = {"direct": [], "pipeline": []}
         for number in range(rounds):
             figures["direct"].append(await _throughput(direct))
@@ -133,36 +131,45 @@ async def _measure(service: Service, url: str, rounds: int) -> None:
 
 
 async def _recorded(service: Service, consultations: Sequence[Consultation]) -> list[Sent]:
-    """What each consultation sends, one after the other."""
+    """What each consultation sends. Warms the pipeline and the server up as well."""
     pipeline, models = service.pipeline, service.pipeline.models
-    recorded = []
-    for consultation in consultations:
-        sent = Sent([], [])
+    recorded = [Sent([], []) for _ in consultations]
+
+    async def ask(number: int) -> None:
+        sent = recorded[number]
         watched = replace(
             models,
             disease=replace(models.disease, engine=Recorder(models.disease.engine, sent)),  # type: ignore[union-attr, type-var]
             report=replace(models.report, engine=Recorder(models.report.engine, sent)),  # type: ignore[union-attr, type-var]
         )
-        await pipeline.asking(watched).diagnose(consultation)
-        recorded.append(sent)
+        await pipeline.asking(watched).diagnose(consultations[number])
+
+    print(f"recording: {await _throughput(ask):.3f}/s", flush=True)
     return recorded
 
 
 async def _replay(client: httpx.AsyncClient, sent: Sent) -> None:
     """The same requests in the same order: the answer, its scores at once, the report as a stream."""
-    await _post(client, sent.answers[0])
+    await _send(client, sent.answers[0])
     async with anyio.create_task_group() as group:
         for body in sent.scores:
-            group.start_soon(_post, client, body)
+            group.start_soon(_send, client, body)
     for body in sent.answers[1:]:
-        async with client.stream("POST", "/chat/completions", json=body) as response:
-            response.raise_for_status()
-            async for _ in response.aiter_bytes():
-                pass
+        await _send(client, body)
 
 
-async def _post(client: httpx.AsyncClient, body: dict[str, Any]) -> None:
-    (await client.post("/chat/completions", json=body)).raise_for_status()
+async def _send(client: httpx.AsyncClient, body: dict[str, Any]) -> None:
+    """One request, read to its end; once more where the server had just closed an idle connection."""
+    for last in (False, True):
+        try:
+            async with client.stream("POST", "/chat/completions", json=body) as response:
+                response.raise_for_status()
+                async for _ in response.aiter_bytes():
+                    pass
+            return
+        except (httpx.ReadError, httpx.RemoteProtocolError):
+            if last:
+                raise
 
 
 async def _throughput(work: Callable[[int], Awaitable[None]]) -> float:

@@ -83,6 +83,14 @@ def test_an_answer_is_one_of_two(document: dict[str, Any]) -> None:
     assert {example["value"]["outcome"] for example in answer["examples"].values()} == {"diagnosis", "abstention"}
 
 
+def test_an_answer_also_comes_as_events_with_an_example(document: dict[str, Any]) -> None:
+    content = document["paths"]["/v1/diagnoses"]["post"]["responses"]["200"]["content"]
+    assert set(content) == {"application/json", "text/event-stream"}
+    [shown] = content["text/event-stream"]["examples"].values()
+    names = [line.removeprefix("event: ") for line in shown["value"].splitlines() if line.startswith("event: ")]
+    assert names == ["evidence", "disease", "report", "citations", "outcome"]
+
+
 def test_nothing_is_loaded_from_elsewhere(app: Litestar) -> None:
     with TestClient(app, base_url="http://127.0.0.1") as client:
         pages = [
