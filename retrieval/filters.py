@@ -22,6 +22,7 @@ Values = tuple[str, ...]  # any of them; none: not filtered
 
 OF_PASSAGES: Final = ("source", "jurisdiction", "document", "effective_from", "effective_to", "licence")
 OF_CASES: Final = ("dataset", "label", "skin_tone", "split", "licence")
+DATES: Final = ("effective_from", "effective_to")
 # Asked for, and not there: better a sentence than a filter that silently lets everything through.
 NOT_YET: Final = {
     "language": "the language of a document is not recorded yet; filter by jurisdiction, source or document instead"
@@ -102,7 +103,7 @@ def mask_of(facets: Facets, filters: Filters, names: Values) -> Mask:
 
 
 def _dated(names: Values) -> bool:
-    return "effective_from" in names or "effective_to" in names
+    return any(name in names for name in DATES)
 
 
 def said(filters: Filters, names: Values) -> str:

@@ -90,7 +90,7 @@ def test_the_ledger_is_numbered_and_says_what_found_each_item(shared: Corpus) ->
     answer = diagnosis(ask(shared, note="scaly plaque"))
     assert [item.key for item in answer.ledger] == [f"E{number}" for number in range(1, len(answer.ledger) + 1)]
     found_by = {reason for item in answer.ledger for reason in item.found_by}
-    assert {"similar case", "candidate psoriasis", "note and findings"} <= found_by
+    assert {"similar case", "candidate psoriasis", "note", "findings of similar cases"} <= found_by
 
 
 def test_the_best_case_of_each_likely_label_is_shown_beside_the_nearest(shared: Corpus) -> None:
