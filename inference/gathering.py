@@ -28,6 +28,9 @@ from retrieval.view import IndexReader, View
 ASKED = 3  # candidates for which passages are sought and quotes given
 WORTH_ASKING = 0.05  # probability below which a label is not a candidate worth a reader's time
 MORPHOLOGY_FROM = 5  # neighbours whose captions say which findings to ask for
+# Weights of sub-queries against the note's 1 (docs/design/0009). A guideline is opened to read about a diagnosis, so a
+# candidate speaks loudest, by its probability; what was seen in others, and a mere place, speak softly.
+OF_CANDIDATES, ASIDE = 2.0, 0.5
 CALIBRATED_ON_ALL = "probabilities are calibrated on all reference cases, not on those that pass the filters"
 
 
@@ -114,9 +117,9 @@ class Gatherer:
         """
         queries = [
             SubQuery("note", consultation.note.strip()),
-            SubQuery("body site", (consultation.body_site or "").strip(), proposes=False),
-            SubQuery("findings of similar cases", ", ".join(_findings(found))),
-            *(SubQuery(f"candidate {one.label}", one.label, _certainty(one)) for one in leading(candidates)),
+            SubQuery("body site", (consultation.body_site or "").strip(), ASIDE, proposes=False),
+            SubQuery("findings of similar cases", ", ".join(_findings(found)), ASIDE),
+            *(SubQuery(f"candidate {one.label}", one.label, _weight(one)) for one in leading(candidates)),
         ]
         return [query for query in queries if query.text]
 
@@ -165,8 +168,8 @@ def leading(candidates: Sequence[Candidate]) -> list[Candidate]:
     return [one for one in candidates[:ASKED] if one.probability is None or one.probability >= WORTH_ASKING]
 
 
-def _certainty(candidate: Candidate) -> float:
-    return 1.0 if candidate.probability is None else candidate.probability
+def _weight(candidate: Candidate) -> float:
+    return OF_CANDIDATES * (1.0 if candidate.probability is None else candidate.probability)
 
 
 def _findings(found: Neighbours) -> tuple[str, ...]:

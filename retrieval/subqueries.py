@@ -4,8 +4,8 @@
 
 Why parts: in one text the longest part decides what the vector means, and nobody can say afterwards what found a passage. Why
 ranks: fused scores of different queries are not comparable. Why not round robin: what several parts agree on would stand no
-higher than what one of them says alone, and an unlikely candidate would speak as often as a likely one. A part's weight is how
-sure it is that it speaks of this patient: 1 for what was sent or seen, its probability for a candidate.
+higher than what one of them says alone, and an unlikely candidate would speak as often as a likely one. Weights are the
+caller's (inference.gathering): a candidate's follows its probability.
 
 What is kept is each part's own best; deeper ranks only vote. Weighted reciprocal rank fusion: see retrieval.rank_fusion.
 """
