@@ -30,7 +30,7 @@ WORTH_ASKING = 0.05  # probability below which a label is not a candidate worth 
 MORPHOLOGY_FROM = 5  # neighbours whose captions say which findings to ask for
 # Weights of sub-queries against the note's 1 (docs/design/0009). A guideline is opened to read about a diagnosis, so a
 # candidate speaks loudest, by its probability; what was seen in others, and a mere place, speak softly.
-OF_CANDIDATES, ASIDE = 2.0, 0.5
+OF_CANDIDATES, ASIDE = 3.0, 0.5
 CALIBRATED_ON_ALL = "probabilities are calibrated on all reference cases, not on those that pass the filters"
 
 
