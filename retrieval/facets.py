@@ -111,25 +111,16 @@ class FacetReader:
         new = self._facts.document_of_passages(since)
         documents_of = self._documents.extended(new.get(one) for one in passages[base[1] :])
         columns = _extended(self._cases, self._facts.cases(since), cases[base[0] :])
-        return _of_cases(columns), _of_passages(documents_of, self._facts.sources())
+        return _of_columns(columns), of_passages(documents_of, self._facts.sources())
 
 
-def _extended(columns: Mapping[str, Column], facts: Sequence[CaseFacts], ids: Sequence[str]) -> dict[str, Column]:
-    known = {one.id: one for one in facts}
-    found = [known.get(one) for one in ids]
-    return {
-        name: columns.get(name, Column()).extended(getattr(one, name) if one else None for one in found)
-        for name in CASE_PROPERTIES
-    }
+def of_cases(facts: Sequence[CaseFacts]) -> Facets:
+    """Of these cases, in their order."""
+    return _of_columns(_extended({}, facts, [one.id for one in facts]))
 
 
-def _of_cases(columns: Mapping[str, Column]) -> Facets:
-    single = {name: (columns[name],) for name in CASE_PROPERTIES if name != "source"}
-    return Facets({**single, "dataset": (columns["dataset"], columns["source"])})
-
-
-def _of_passages(documents: Column, sources: Mapping[str, Source]) -> Facets:
-    """The things are `documents.names`; the first one is the unknown document, which has no property."""
+def of_passages(documents: Column, sources: Mapping[str, Source]) -> Facets:
+    """Of the passages of `documents`, by row. The things are its names; the first one, unknown, has no property."""
     known = [sources.get(name) for name in documents.names]
 
     def column(name: str) -> Column:
@@ -145,6 +136,20 @@ def _of_passages(documents: Column, sources: Mapping[str, Source]) -> Facets:
         np.array([_day(one.effective) if one else 0 for one in known], dtype=np.int32),
         documents.codes,
     )
+
+
+def _extended(columns: Mapping[str, Column], facts: Sequence[CaseFacts], ids: Sequence[str]) -> dict[str, Column]:
+    known = {one.id: one for one in facts}
+    found = [known.get(one) for one in ids]
+    return {
+        name: columns.get(name, Column()).extended(getattr(one, name) if one else None for one in found)
+        for name in CASE_PROPERTIES
+    }
+
+
+def _of_columns(columns: Mapping[str, Column]) -> Facets:
+    single = {name: (columns[name],) for name in CASE_PROPERTIES if name != "source"}
+    return Facets({**single, "dataset": (columns["dataset"], columns["source"])})
 
 
 def _day(text: str | None) -> int:
