@@ -14,7 +14,7 @@ CONSULTATION: dict[str, Any] = {
     "age": 41,
     "sex": "female",
     "body_site": "elbow",
-    "options": {"k": 5},
+    "options": {"k": 5, "filters": {"jurisdiction": ["GB"]}},
 }
 
 CASE_EVIDENCE: dict[str, Any] = {
@@ -41,8 +41,8 @@ PASSAGE_EVIDENCE: dict[str, Any] = {
     "id": "p-0c4b7de5d0f2f1b7e0a49c2a",
     "text": "Offer a potent topical corticosteroid once daily for up to 4 weeks.",
     "title": "Psoriasis: assessment and management",
-    "found_by": ["candidate psoriasis", "note and findings"],
-    "score": 0.83,
+    "found_by": ["note", "candidate psoriasis"],
+    "score": 0.0295,
     "scores": {"meaning": 0.62, "words": 7.4},
     "ranks": {"meaning": 1, "words": 2},
     "start": 4120,
@@ -148,10 +148,16 @@ event: outcome
 data: {"outcome": "diagnosis", "...": "..."}
 """
 
-SEARCH: dict[str, Any] = {"text": "potency of topical corticosteroids on the face", "k": 3}
+SEARCH: dict[str, Any] = {
+    "text": "potency of topical corticosteroids on the face",
+    "k": 3,
+    "filters": {"jurisdiction": ["GB"], "effective_to": "2025-01-31", "label": ["psoriasis", "atopic dermatitis"]},
+}
+
+PICTURE_SEARCH: dict[str, Any] = {"text": "scaly plaque", "k": 3, "filters": {"skin_tone": ["5", "6"]}}
 
 SEARCH_RESULT: dict[str, Any] = {
-    "passages": [{**PASSAGE_EVIDENCE, "key": "E2", "found_by": ["search"]}],
+    "passages": [{**PASSAGE_EVIDENCE, "key": "E2", "found_by": ["search"], "score": 0.83}],
     "cases": [{**CASE_EVIDENCE, "found_by": ["search"]}],
     "cases_by": "text",
     "warnings": [],

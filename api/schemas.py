@@ -9,7 +9,7 @@ from datetime import date
 from typing import Annotated, Any, Literal
 
 from litestar.datastructures import UploadFile
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, model_validator
 
 from inference.admission import MAX_NOTE, MAX_SEED
 from inference.profiles import Layout
@@ -17,6 +17,7 @@ from inference.types import Consultation, DiagnosisOptions, EngineFailure, Group
 from knowledge.pictures import Picture
 from knowledge.types import Document, DocumentVersion, FileOutcome, Page, Source
 from retrieval.canary import LegCheck
+from retrieval.filters import DATES, NOT_YET, Filters
 
 
 def _iso_date(text: str) -> str:
@@ -32,6 +33,7 @@ _ANY_JSON: TypeAdapter[Any] = TypeAdapter(Any)  # unlike `json`, refuses what is
 Id = Annotated[str, Field(min_length=1, max_length=200)]
 IsoDate = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$"), AfterValidator(_iso_date)]
 Line = Annotated[str, Field(min_length=1, max_length=500)]
+_FILTERS = "Only evidence for which all of this holds."
 
 
 class JsonText(BaseModel):
@@ -48,6 +50,48 @@ class JsonText(BaseModel):
             return _ANY_JSON.validate_json(value)
         except ValueError:
             raise ValueError("must be JSON text") from None
+
+
+def _several(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+Names = Annotated[tuple[Line, ...], BeforeValidator(_several), Field(max_length=50)]
+
+
+class FiltersRequest(JsonText):
+    """Only evidence for which all of this holds; of several values of one filter any may, and one may stand without a list.
+
+    Each filter restricts only what has the property: passages have no label, cases no jurisdiction.
+    """
+
+    source: Names = Field((), description="Passages: title or publisher of the document.")
+    jurisdiction: Names = Field((), description="Passages: where the document applies.")
+    document: Names = Field((), description="Passages: id of the document.")
+    effective_from: IsoDate | None = Field(
+        None, description="Passages: of documents that took effect on this day or later."
+    )
+    effective_to: IsoDate | None = Field(
+        None, description="Passages: of documents that took effect on this day or earlier, so those in force on it."
+    )
+    dataset: Names = Field((), description="Cases: data set or declared source.")
+    label: Names = Field((), description="Cases: diagnosis.")
+    skin_tone: Names = Field((), description="Cases: as the data set writes it.")
+    split: Names = Field((), description="Cases: as the data set writes it.")
+    licence: Names = Field((), description="Passages and cases.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _not_yet(cls, value: Any) -> Any:
+        for name, why in NOT_YET.items():
+            if isinstance(value, dict) and name in value:
+                raise ValueError(why)
+        return value
+
+    def filters(self) -> Filters:
+        """As retrieval takes them."""
+        dates = {name: day and date.fromisoformat(day) for name in DATES for day in [getattr(self, name)]}
+        return Filters(**{**self.model_dump(), **dates})
 
 
 class OptionsRequest(JsonText):
@@ -80,6 +124,7 @@ class OptionsRequest(JsonText):
     leak_report: bool = Field(
         False, strict=True, description="True: the trace lists which reference cases were kept back, and why."
     )
+    filters: FiltersRequest = Field(default_factory=FiltersRequest, description=_FILTERS)
 
 
 class DiagnosisRequest(JsonText):
@@ -104,7 +149,7 @@ class DiagnosisRequest(JsonText):
 
     def diagnosis_options(self) -> DiagnosisOptions:
         """What was switched."""
-        return DiagnosisOptions(**self.options.model_dump())
+        return DiagnosisOptions(**{**self.options.model_dump(), "filters": self.options.filters.filters()})
 
 
 class SearchRequest(JsonText):
@@ -112,6 +157,7 @@ class SearchRequest(JsonText):
 
     text: str = Field(min_length=1, max_length=MAX_NOTE, pattern=r"\S")
     k: int = Field(5, ge=1, le=50, strict=True, description="Results of each kind.")
+    filters: FiltersRequest = Field(default_factory=FiltersRequest, description=_FILTERS)
 
 
 class PictureSearchRequest(JsonText):
@@ -119,6 +165,7 @@ class PictureSearchRequest(JsonText):
 
     text: str = Field("", max_length=MAX_NOTE)
     k: int = Field(5, ge=1, le=50, strict=True, description="Results of each kind.")
+    filters: FiltersRequest = Field(default_factory=FiltersRequest, description=_FILTERS)
 
 
 class SourceRequest(JsonText):

@@ -10,15 +10,17 @@ from api import examples
 from api.backend import Backend
 from api.diagnoses import admitted
 from api.openapi import body_example, example, problems
-from api.schemas import PictureSearchForm, SearchRequest
+from api.schemas import PictureSearchForm, PictureSearchRequest, SearchRequest
 from inference.lookup import SearchResult
 from knowledge.pictures import Picture
 
 _FOUND = example(SearchResult, examples.SEARCH_RESULT, "Passages and reference cases, best first")
 
 
-def _search(backend: Backend, text: str, picture: Picture | None, k: int) -> SearchResult:
-    return backend.service.lookup.search(text, picture, k)
+def _search(
+    backend: Backend, asked: SearchRequest | PictureSearchRequest, picture: Picture | None = None
+) -> SearchResult:
+    return backend.service.lookup.search(asked.text, picture, asked.k, asked.filters.filters())
 
 
 @post(
@@ -27,15 +29,15 @@ def _search(backend: Backend, text: str, picture: Picture | None, k: int) -> Sea
     operation_class=body_example("application/json", examples.SEARCH),
 )  # fmt: skip
 async def search(data: JSONBody[SearchRequest], backend: NamedDependency[Backend]) -> SearchResult:
-    """Guideline passages and captions that fit the words, by meaning and by word. Nothing is kept back."""
-    return await backend.answer(partial(_search, backend, data.text, None, data.k))
+    """Guideline passages and captions that fit the words, by meaning and by word. Only `filters` keep anything back."""
+    return await backend.answer(partial(_search, backend, data))
 
 
 @post(
     "/v1/search/picture", status_code=200, operation_id="search_by_picture", summary="Search by picture",
     tags=["answers"], responses={200: _FOUND, **problems(400, 413, 415, 422, 503)},
     operation_class=body_example(
-        "multipart/form-data", {"image": "(bytes of a JPEG)", "request": {"text": "scaly plaque", "k": 3}}
+        "multipart/form-data", {"image": "(bytes of a JPEG)", "request": examples.PICTURE_SEARCH}
     ),
 )  # fmt: skip
 async def search_by_picture(data: MultipartBody[PictureSearchForm], backend: NamedDependency[Backend]) -> SearchResult:
@@ -44,4 +46,4 @@ async def search_by_picture(data: MultipartBody[PictureSearchForm], backend: Nam
     The leak guard is off: a curator looks for the very picture.
     """
     [picture] = await admitted(backend, [data.image])
-    return await backend.answer(partial(_search, backend, data.request.text, picture, data.request.k))
+    return await backend.answer(partial(_search, backend, data.request, picture))

@@ -61,7 +61,7 @@ def weak_evidence(
         return Reason(
             "no_reference_cases",
             "There is no reference case that may be compared with this picture.",
-            "Ingest reference cases (dermacite ingest cases FOLDER), or switch case retrieval on.",
+            "Ingest reference cases (dermacite ingest cases FOLDER), switch case retrieval on, or loosen the filters.",
         )
     strange = out_of_domain(similarity, calibration)
     if strange is not None:

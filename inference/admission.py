@@ -9,6 +9,7 @@ from inference.profiles import Layout, ModelProfile, Stage
 from inference.prompt_texts import slots_of
 from inference.served import ServedModel
 from inference.types import MAX_PICTURES, Consultation, DiagnosisOptions, GroupUse, ReportMode
+from retrieval.filters import OF_CASES, OF_PASSAGES
 
 MAX_NOTE = 4_000  # characters; longer is a document, not a note
 MAX_SEED = 2**31 - 1
@@ -42,6 +43,7 @@ def check(consultation: Consultation, options: DiagnosisOptions, models: ServedM
         raise ConsultationRefused(f"a seed is a whole number from 0 to {MAX_SEED}")
     if options.group is not GroupUse.IGNORED and models.group is None:
         raise ConsultationRefused("this service asks no group model; leave group as it is, or configure `grouper`")
+    _check_filters(options)
     _check_report(options, models.report)
     if models.disease is None:
         _check_nothing_for_stage_2(options)
@@ -81,6 +83,13 @@ def references_of(options: DiagnosisOptions, profile: ModelProfile) -> int:
 def layout_of(options: DiagnosisOptions, profile: ModelProfile) -> Layout:
     """How they stand in its message."""
     return profile.layout if options.layout is None else options.layout
+
+
+def _check_filters(options: DiagnosisOptions) -> None:
+    for kind, searched, other in (("cases", options.cases, OF_PASSAGES), ("passages", options.passages, OF_CASES)):
+        idle = [name for name in options.filters.active if name not in other]
+        if idle and not searched:
+            raise ConsultationRefused(f"{', '.join(idle)}: filters {kind}, which are switched off")
 
 
 def _check_report(options: DiagnosisOptions, reporter: ServedModel | None) -> None:

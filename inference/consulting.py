@@ -42,8 +42,8 @@ from inference.types import (
     Trace,
     Verdict,
 )
+from retrieval.filters import Narrowed
 from retrieval.types import Hit
-from retrieval.view import View
 
 GroupHeardBy = tuple[ServedModel, ModelOpinion, StageRecord]
 
@@ -52,9 +52,10 @@ class Consulting:
     """Answers one consultation; made for it and used once."""
 
     def __init__(
-        self, parts: Parts, view: View, calibration: Calibration, consultation: Consultation, options: DiagnosisOptions
-    ) -> None:
-        self._parts, self._view, self._calibration = parts, view, calibration
+        self, parts: Parts, searched: Narrowed, calibration: Calibration, consultation: Consultation,
+        options: DiagnosisOptions,
+    ) -> None:  # fmt: skip
+        self._parts, self._view, self._calibration = parts, searched.view, calibration
         self._consultation, self._options = consultation, options
         self._decider: ServedModel | None = parts.models.disease
         self._clock = StepClock()
@@ -65,7 +66,7 @@ class Consulting:
         self._opinions = Opinions()
         self._candidates: tuple[Candidate, ...] = ()
         self._narrative: Narrative | None = None
-        self._warnings: list[str] = []
+        self._warnings: list[str] = list(searched.warnings)
         self._records: list[StageRecord] = []
         self._uses: dict[str, list[str]] = {}
 
@@ -116,7 +117,7 @@ class Consulting:
         gatherer, options = self._parts.gatherer, self._options
         self._found = gatherer.neighbours(self._view, self._consultation, options, self._calibration, self._clock)
         self._warnings += self._found.ranking.warnings
-        self._words = gatherer.question(self._consultation, self._found)
+        self._words = gatherer.words(self._consultation, self._found)
         self._shown = gatherer.shown(self._found, options, self._references)
         self._ledger = gatherer.ledger(self._found, self._shown)
         self._candidates = with_evidence(self._found.vote, self._ledger, self._named)
@@ -185,9 +186,8 @@ class Consulting:
         """Passages about the candidates, and the nearest case of each where the ledger has none yet."""
         gatherer = self._parts.gatherer
         with self._clock.step("passages"):
-            passages, remarks = (
-                gatherer.passages(self._view, self._candidates, self._words) if self._options.passages else ((), ())
-            )
+            queries = gatherer.sub_queries(self._consultation, self._found, self._candidates)
+            passages, remarks = gatherer.passages(self._view, queries) if self._options.passages else ((), ())
         self._warnings += remarks
         with self._clock.step("ledger"):
             if gatherer.wanted(self._options) and self._opinions.disease is not None:

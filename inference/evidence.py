@@ -12,10 +12,10 @@ from retrieval.types import Hit
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A hit and which part of the consultation found it."""
+    """A hit and which parts of the consultation found it."""
 
     hit: Hit
-    by: str
+    by: tuple[str, ...]
 
 
 def ledger_of(
@@ -78,7 +78,7 @@ def _passage(found: Found, passage: Passage) -> Evidence:
 def _scores(found: Found) -> dict[str, Any]:
     legs = found.hit.legs
     return {
-        "found_by": (found.by,),
+        "found_by": found.by,
         "score": found.hit.score,
         "scores": {name: leg.score for name, leg in legs.items()},
         "ranks": {name: leg.rank for name, leg in legs.items()},

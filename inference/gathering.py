@@ -17,15 +17,21 @@ from knowledge.types import ReferenceCase
 from retrieval import search
 from retrieval.cases import CaseOptions
 from retrieval.expansion import morphology_words
+from retrieval.filters import OF_CASES, Filters, Narrowed, narrowed
 from retrieval.hybrid import HybridOptions
 from retrieval.leakage import Probe
 from retrieval.sketches import sketch_of
+from retrieval.subqueries import VOTES, SubQuery, fuse_parts, rows_of, without_repeats
 from retrieval.types import Hit, Ranking
 from retrieval.view import IndexReader, View
 
 ASKED = 3  # candidates for which passages are sought and quotes given
 WORTH_ASKING = 0.05  # probability below which a label is not a candidate worth a reader's time
 MORPHOLOGY_FROM = 5  # neighbours whose captions say which findings to ask for
+# Weights of sub-queries against the note's 1 (docs/design/0009). A guideline is opened to read about a diagnosis, so a
+# candidate speaks loudest, by its probability; what was seen in others, and a mere place, speak softly.
+OF_CANDIDATES, ASIDE = 3.0, 0.5
+CALIBRATED_ON_ALL = "probabilities are calibrated on all reference cases, not on those that pass the filters"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +71,15 @@ class Gatherer:
         self.settings = settings
         self._calibration: tuple[Path | None, Calibration] | None = None
 
-    def view(self) -> tuple[View, Calibration]:
+    def view(self, filters: Filters = Filters()) -> tuple[Narrowed, Calibration]:
         """What is searched now, and how its votes are calibrated."""
         view = self._reader.view()
         if self._calibration is None or self._calibration[0] != view.generation:
             self._calibration = (view.generation, Calibration.load(view.generation))
-        return view, self._calibration[1]
+        searched = narrowed(view, filters)
+        if filters.on(OF_CASES):
+            searched = replace(searched, warnings=(*searched.warnings, CALIBRATED_ON_ALL))
+        return searched, self._calibration[1]
 
     def neighbours(
         self, view: View, consultation: Consultation, options: DiagnosisOptions, calibration: Calibration,
@@ -94,26 +103,40 @@ class Gatherer:
         best = max((hit.legs["picture"].score for hit in ranking.hits), default=None)
         return Neighbours(ranking, cases, candidates, best)
 
-    def question(self, consultation: Consultation, found: Neighbours) -> str:
-        """The words to look for in guidelines: note, body site, and what the nearest captions agree on."""
-        nearest = [found.cases[hit.id].caption for hit in found.hits[:MORPHOLOGY_FROM]]
+    def words(self, consultation: Consultation, found: Neighbours) -> str:
+        """What was asked, in one text: note, body site, and what the nearest captions agree on."""
         site = consultation.body_site or ""
-        return " ".join(filter(None, (consultation.note.strip(), site, *morphology_words(nearest))))
+        return " ".join(filter(None, (consultation.note.strip(), site, *_findings(found))))
 
-    def passages(
-        self, view: View, candidates: Sequence[Candidate], words: str
-    ) -> tuple[tuple[Found, ...], tuple[str, ...]]:
-        """Passages for each likely candidate and for the words themselves; and what was degraded."""
+    def sub_queries(
+        self, consultation: Consultation, found: Neighbours, candidates: Sequence[Candidate]
+    ) -> list[SubQuery]:
+        """What to look for in guidelines, part by part. Only captions of neighbours that the leak guard let through are read.
+
+        A body site says where and never what: it orders what the others find.
+        """
+        queries = [
+            SubQuery("note", consultation.note.strip()),
+            SubQuery("body site", (consultation.body_site or "").strip(), ASIDE, proposes=False),
+            SubQuery("findings of similar cases", ", ".join(_findings(found)), ASIDE),
+            *(SubQuery(f"candidate {one.label}", one.label, _weight(one)) for one in leading(candidates)),
+        ]
+        return [query for query in queries if query.text]
+
+    def passages(self, view: View, queries: Sequence[SubQuery]) -> tuple[tuple[Found, ...], tuple[str, ...]]:
+        """The best passages of each part, in one order; and what was degraded."""
         if not view.passages.ids:
             return (), ("there are no guideline passages; add some: dermacite ingest documents FILE...",)
-        options = replace(self.settings.passages, k=self.settings.passages_per_query)
-        questions = {f"candidate {one.label}": f"{one.label}. {words}" for one in leading(candidates)}
-        if words:
-            questions["note and findings"] = words
-        rankings = {by: search.passages(view, self._encoders, text, options) for by, text in questions.items()}
-        found = tuple(Found(hit, by) for by, ranking in rankings.items() for hit in ranking.hits)
-        warnings = (f"{by}: {warning}" for by, ranking in rankings.items() for warning in ranking.warnings)
-        return found, tuple(warnings)
+        if not view.passages.alive.any() or not queries:
+            return (), ()
+        best = self.settings.passages_per_query
+        options = replace(self.settings.passages, k=max(best, VOTES))
+        rankings = search.passages_for(view, self._encoders, [query.text for query in queries], options)
+        fused = fuse_parts(queries, [ranking.hits for ranking in rankings], best)
+        distinct = without_repeats(fused, view.passages.vectors.take(rows_of(fused)), options.near_duplicate)
+        parts = zip(queries, rankings, strict=True)
+        warnings = (f"{query.part}: {warning}" for query, ranking in parts for warning in ranking.warnings)
+        return tuple(Found(one.hit, one.parts) for one in distinct), tuple(warnings)
 
     def shown(self, found: Neighbours, options: DiagnosisOptions, references: int) -> list[Hit]:
         """The hits the ledger begins with: the nearest, at least those a model is shown, and the best of each likely
@@ -141,12 +164,20 @@ class Gatherer:
     def ledger(self, found: Neighbours, shown: Sequence[Hit], passages: Sequence[Found] = ()) -> tuple[Evidence, ...]:
         """Cases in the order shown, then passages. More at the end never renumbers what is there."""
         texts = self._registry.passages([item.hit.id for item in passages])
-        return ledger_of([Found(hit, "similar case") for hit in shown], found.cases, passages, texts)
+        return ledger_of([Found(hit, ("similar case",)) for hit in shown], found.cases, passages, texts)
 
 
 def leading(candidates: Sequence[Candidate]) -> list[Candidate]:
     """The candidates worth a reader's time. One without a probability is the only answer there is."""
     return [one for one in candidates[:ASKED] if one.probability is None or one.probability >= WORTH_ASKING]
+
+
+def _weight(candidate: Candidate) -> float:
+    return OF_CANDIDATES * (1.0 if candidate.probability is None else candidate.probability)
+
+
+def _findings(found: Neighbours) -> tuple[str, ...]:
+    return morphology_words([found.cases[hit.id].caption for hit in found.hits[:MORPHOLOGY_FROM]])
 
 
 def _probe(consultation: Consultation) -> Probe:

@@ -11,6 +11,7 @@ from knowledge.pictures import Picture
 from knowledge.registry import Registry
 from retrieval import search
 from retrieval.cases import CaseOptions
+from retrieval.filters import Filters, narrowed
 from retrieval.hybrid import HybridOptions
 from retrieval.types import Explanation, Ranking
 from retrieval.view import IndexReader
@@ -44,7 +45,9 @@ class Lookup:
         self._cases = cases
         self._passages = passages
 
-    def search(self, text: str, picture: Picture | None = None, k: int = 5) -> SearchResult:
+    def search(
+        self, text: str, picture: Picture | None = None, k: int = 5, filters: Filters = Filters()
+    ) -> SearchResult:
         """`k` of each kind, 1..50. The leak guard is off here: a curator looks for the very picture.
 
         Raises ConsultationRefused when there is nothing to search for.
@@ -54,7 +57,8 @@ class Lookup:
         if not 1 <= k <= 50:
             raise ConsultationRefused("k is how many results of each kind come back: 1 to 50")
         clock = StepClock()
-        view = self._reader.view()
+        searched = narrowed(self._reader.view(), filters)
+        view = searched.view
         options = replace(self._passages, k=k)
         passages = cases = Ranking(())
         if text.strip():
@@ -74,7 +78,7 @@ class Lookup:
             passages=tuple(item for item in ledger if item.kind is EvidenceKind.PASSAGE),
             cases=tuple(item for item in ledger if item.kind is EvidenceKind.CASE),
             cases_by="picture" if picture is not None else "text",
-            warnings=passages.warnings,
+            warnings=(*searched.warnings, *passages.warnings),
             timings_ms=clock.timings_ms(),
             explanations={
                 name: ranking.explanation
@@ -85,8 +89,8 @@ class Lookup:
 
     def _hydrated(self, passages: Ranking, cases: Ranking) -> tuple[Evidence, ...]:
         return ledger_of(
-            [Found(hit, "search") for hit in cases.hits],
+            [Found(hit, ("search",)) for hit in cases.hits],
             self._registry.cases([hit.id for hit in cases.hits]),
-            [Found(hit, "search") for hit in passages.hits],
+            [Found(hit, ("search",)) for hit in passages.hits],
             self._registry.passages([hit.id for hit in passages.hits]),
         )

@@ -4,6 +4,7 @@ import copy
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, TypeVar
 
 import anyio.to_thread
@@ -76,8 +77,8 @@ class Pipeline:
         Raises as `diagnose` does; ConsultationRefused before the first event.
         """
         self.admit(consultation, options)
-        view, calibration = await self._blocking(self._parts.gatherer.view)
-        consulting = Consulting(self._parts, view, calibration, consultation, options)
+        searched, calibration = await self._blocking(partial(self._parts.gatherer.view, options.filters))
+        consulting = Consulting(self._parts, searched, calibration, consultation, options)
         async with aclosing(consulting.events()) as events:
             async for event in events:
                 yield event

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from inference.profiles.types import Layout
 from knowledge.pictures import Picture
+from retrieval.filters import Filters
 
 MAX_PICTURES = 4
 
@@ -74,6 +75,7 @@ class DiagnosisOptions:
     report: ReportMode | None = None
     on_engine_failure: EngineFailure | None = None
     seed: int = 0  # for models that sample
+    filters: Filters = field(default_factory=Filters)  # which cases and passages may be evidence at all
 
 
 class EvidenceKind(StrEnum):
@@ -87,8 +89,8 @@ class EvidenceKind(StrEnum):
 class Evidence:
     """One hit, complete enough to be shown, cited and opened. `start` and `end` lie in the version's (or caption's) text.
 
-    `scores` and `ranks` are per leg of the search that found it; `found_by` says which part of the consultation did,
-    `used_in` which prompts of served models it stood in.
+    `scores` and `ranks` are per leg of the search that found it; `found_by` says which parts of the consultation did,
+    `used_in` which prompts of served models it stood in. Where parts were fused, `score` is theirs: retrieval.subqueries.
     """
 
     key: str
@@ -137,10 +139,7 @@ class Citation:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One sentence, with what it rests on. `about` is the label it speaks of.
-
-    `verdict` is that of its weakest citation; without any it is unsupported.
-    """
+    """One sentence about the label `about`. `verdict` is that of its weakest citation; without any: unsupported."""
 
     text: str
     about: str

@@ -17,7 +17,7 @@ from retrieval.view import Collection
 
 POOL = 100  # candidates taken from each leg
 NEAR_DUPLICATE = 0.98  # cosine between two items above which the lower-ranked one says nothing new
-SILENT = "no word of the query occurs in the corpus: ranked by meaning alone"
+SILENT = "no word of the query occurs in what is searched: ranked by meaning alone"
 
 
 class Fusion(StrEnum):
@@ -81,7 +81,8 @@ def search_text(
     explanation = Explanation(
         options.fusion.value, shares, evidence, proposed, query.expansions, options.cosine_floor, dropped
     )
-    return Ranking(tuple(kept), () if len(lexical.ranked) else (SILENT,), explanation=explanation)
+    silent = not len(lexical.ranked) and mask.any()
+    return Ranking(tuple(kept), (SILENT,) if silent else (), explanation=explanation)
 
 
 _ONE_LEG = (Fusion.SEMANTIC, Fusion.LEXICAL)

@@ -54,6 +54,7 @@ def ranked_hits(
             ids[row],
             float(fused[at]),
             {leg.name: LegScore(float(scores[leg.name][at]), ranks[leg.name].get(int(row))) for leg in legs},
+            int(row),
         )
         for at, row in enumerate(pool)
     ]

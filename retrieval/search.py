@@ -12,7 +12,7 @@ from retrieval.lay_language import clinical_expansions, clinical_text
 from retrieval.leakage import Probe, leak_guard
 from retrieval.lexical import tokenize
 from retrieval.protocols import ImageEncoder, TextEncoder
-from retrieval.types import Mask, Ranking, Vectors
+from retrieval.types import Expansion, Mask, Ranking, Vector, Vectors
 from retrieval.view import View
 
 UNGUARDED = "the leak guard was switched off: the query may have found itself"
@@ -61,16 +61,23 @@ def neighbours(
 
 
 def _blind_spots(view: View) -> Iterator[str]:
-    if unsketched := view.cases.guard.unsketched:
+    guard = view.cases.guard
+    if unsketched := guard.unsketched:
         yield (
-            f"the leak guard knows {unsketched} of {int(view.cases.alive.sum())} cases by their hash alone and would not "
+            f"the leak guard knows {unsketched} of {int(guard.present.sum())} cases by their hash alone and would not "
             "recognise a cropped or mirrored copy of them; run: dermacite reindex"
         )
 
 
 def passages(view: View, encoders: Encoders, text: str, options: HybridOptions) -> Ranking:
     """Guideline passages about `text`."""
-    return search_text(view.passages, text_query(encoders.passages, text, expand=options.expand), options)
+    return passages_for(view, encoders, [text], options)[0]
+
+
+def passages_for(view: View, encoders: Encoders, texts: Sequence[str], options: HybridOptions) -> list[Ranking]:
+    """Guideline passages about each of `texts`, which are encoded in one batch: most of a search is encoding."""
+    queries = text_queries(encoders.passages, texts, expand=options.expand)
+    return [search_text(view.passages, query, options) for query in queries]
 
 
 def captions(view: View, encoders: Encoders, text: str, options: HybridOptions) -> Ranking:
@@ -80,12 +87,21 @@ def captions(view: View, encoders: Encoders, text: str, options: HybridOptions) 
 
 
 def text_query(encoder: TextEncoder, text: str, *, expand: bool = False) -> TextQuery:
-    """One text for both legs; `expand` adds the clinical words for its lay ones to both.
+    """See text_queries."""
+    return text_queries(encoder, [text], expand=expand)[0]
 
-    The encoder reads the text with its clinical words behind it, once: a second vector would double its time.
+
+def text_queries(encoder: TextEncoder, texts: Sequence[str], *, expand: bool = False) -> list[TextQuery]:
+    """Each text for both legs, encoded in one batch; `expand` adds the clinical words for its lay ones to both.
+
+    The encoder reads a text with its clinical words behind it, once: a second vector would double its time.
     """
-    expansions = clinical_expansions(text) if expand else ()
+    expansions = [clinical_expansions(text) if expand else () for text in texts]
+    vectors = encoder.encode_queries([clinical_text(*one) for one in zip(texts, expansions, strict=True)])
+    return [_query(*one) for one in zip(vectors, texts, expansions, strict=True)]
+
+
+def _query(vector: Vector, text: str, expansions: tuple[Expansion, ...]) -> TextQuery:
     terms = tokenize(text)
     added = [term for one in expansions for word in one.terms for term in tokenize(word)]
-    vector = encoder.encode_queries([clinical_text(text, expansions)])[0]
     return TextQuery(vector, terms, tuple(dict.fromkeys(t for t in added if t not in terms)), expansions, text)

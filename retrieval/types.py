@@ -55,11 +55,15 @@ class LegScore:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """An id with its fused score and each leg's score and rank."""
+    """An id with its fused score and each leg's score and rank.
+
+    `row` is its row in the view that was searched; it changes with every rebuild and is no part of what was found.
+    """
 
     id: str
     score: float
     legs: Mapping[str, LegScore]
+    row: int = field(default=-1, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

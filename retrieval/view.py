@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from knowledge.registry import Registry
 from retrieval.embeddings import EmbeddingStore
 from retrieval.errors import IndexBroken, IndexMismatch, RetrievalError
+from retrieval.facets import FacetReader, Facets
 from retrieval.generation import FORMAT, ITEMS_OF, SKETCHES_FILE, Manifest
 from retrieval.index import IndexFolder, contents_of
 from retrieval.leakage import GuardTable
@@ -66,6 +67,8 @@ class View:
     generation: Path | None
     cases: CaseCollection
     passages: Collection
+    case_facets: Facets
+    passage_facets: Facets
     delta_size: int
     masked: int
 
@@ -80,6 +83,7 @@ class IndexReader:
         self._registry = registry
         self._embeddings = embeddings
         self._exact_below = exact_below
+        self._facets = FacetReader(registry)
         self._lock = threading.Lock()
         self._view: View | None = None
 
@@ -119,11 +123,15 @@ class IndexReader:
             return Collection((*base, *delta.ids[kind]), alive, vectors(space), lexical)
 
         captions, passages = collection("captions"), collection("passages")
+        base = len(captions.ids) - len(delta.ids["cases"]), len(passages.ids) - len(delta.ids["passages"])
+        case_facets, passage_facets = self._facets.read(folder, since, captions.ids, passages.ids, base)
         return View(
             corpus_generation=delta.corpus_generation,
             generation=folder,
             cases=self._cases(captions, vectors("pictures"), SketchTable.of(_base_sketches(folder), delta.sketches)),
             passages=passages,
+            case_facets=case_facets,
+            passage_facets=passage_facets,
             delta_size=sum(len(ids) for ids in delta.ids.values()),
             masked=int((~captions.alive).sum() + (~passages.alive).sum()),
         )

@@ -170,15 +170,15 @@ class Corpus:
         self.embeddings.put(SKETCHER, [case.picture], sketch_named(case.id)[None])
         self.registry.put_cases([case])
 
-    def add_document(self, title: str, pages: Sequence[str]) -> str:
-        """A document with one passage a page; returns its version id."""
+    def add_document(self, title: str, pages: Sequence[str], source: Source | None = None) -> str:
+        """A document with one passage a page; returns its version id. `title` decides its ids."""
         text = "\n".join(pages)
         starts = [sum(len(page) + 1 for page in pages[:number]) for number in range(len(pages))]
         spans = list(zip(starts, pages, strict=True))
         self.blobs.put(text.encode())
         Embedder(self.encoders, self.embeddings).passages(pages)
         self.registry.add_document(
-            Source(title, licence="CC0-1.0"),
+            source or Source(title, licence="CC0-1.0"),
             version_id=sha256(title),
             size=len(text),
             text_sha256=sha256(text),

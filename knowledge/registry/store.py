@@ -10,6 +10,7 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 
 from knowledge.errors import NotFound, StorageFailed
 from knowledge.registry.database import Database
+from knowledge.registry.facts import Facts
 from knowledge.registry.rows import (
     CASE_COLUMNS,
     DOCUMENTS_WITH_VERSION,
@@ -45,6 +46,7 @@ class Registry:
     def __init__(self, url: str) -> None:
         self._database = Database(url)
         self._database.upgrade()
+        self.facts = Facts(self._database)
 
     @classmethod
     def in_folder(cls, folder: Path) -> "Registry":
@@ -218,8 +220,7 @@ class Registry:
     def case_guards(self) -> list[CaseGuard]:
         """What the leak guard must know, of every live case, by id."""
         with self._database.read() as connection:
-            rows = connection.execute(select(*GUARD_COLUMNS).order_by(CASES.c.id))
-            return [CaseGuard(*row) for row in rows]
+            return [CaseGuard(*row) for row in connection.execute(select(*GUARD_COLUMNS).order_by(CASES.c.id))]
 
     def cases(self, ids: Sequence[str]) -> dict[str, ReferenceCase]:
         """Live cases by id; an id that is not live is simply absent."""

@@ -11,7 +11,9 @@ from inference.admission import MAX_SEED
 from inference.profiles import Layout
 from inference.types import Answer, Consultation, DiagnosisOptions, EngineFailure, GroupUse, ReportMode
 from knowledge.errors import PictureRefused
+from retrieval.filters import Filters
 from runtime import explaining, printing
+from runtime.cli.filtering import FILTER
 from runtime.cli.group import AS_JSON, Lazy
 from runtime.service import Service
 
@@ -27,13 +29,16 @@ PICTURE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option(
     "--explain", is_flag=True, help="Also print how each ranking came about: legs, shares, added words, drops."
 )
+@FILTER
 @AS_JSON
 @click.pass_obj
-def search(lazy: Lazy, text: str, image: Path | None, k: int, explain: bool, as_json: bool) -> None:
+def search(
+    lazy: Lazy, text: str, image: Path | None, k: int, explain: bool, filters: Filters, as_json: bool
+) -> None:  # fmt: skip
     """Find guideline passages and reference cases, with the score and rank of every leg."""
     service = lazy.service()
     picture = service.admit(image.read_bytes()) if image else None
-    result = service.lookup.search(text, picture, k)
+    result = service.lookup.search(text, picture, k, filters)
     if as_json:
         click.echo(printing.as_json(result))
         return
@@ -50,6 +55,7 @@ def search(lazy: Lazy, text: str, image: Path | None, k: int, explain: bool, as_
 @click.option("--body-site", help="Where on the body.")
 @click.option("-k", type=click.IntRange(0, 20), help="Reference cases to show. [default: from the settings]")
 @click.option("--alpha", type=click.FloatRange(0, 1), help="Share of the picture in case retrieval.")
+@FILTER
 @click.option("--no-cases", is_flag=True, help="Switch case retrieval off.")
 @click.option("--no-passages", is_flag=True, help="Switch guideline retrieval off.")
 @click.option("--no-leak-guard", is_flag=True, help="Let the query find itself; the answer says so.")
@@ -111,4 +117,5 @@ def _options(given: dict[str, Any]) -> DiagnosisOptions:
         report=chosen(ReportMode, "report"),
         on_engine_failure=chosen(EngineFailure, "on_engine_failure"),
         seed=given["seed"],
+        filters=given["filters"],
     )

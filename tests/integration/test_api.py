@@ -172,6 +172,22 @@ def test_a_picture_finds_itself(client: Client, draw: Draw) -> None:
     assert found["cases"][0]["scores"]["picture"] == pytest.approx(1, abs=1e-4)
 
 
+def test_filters_hold_for_words_pictures_and_diagnoses(client: Client, draw: Draw) -> None:
+    filters = {"label": "nevus", "jurisdiction": ["GB"]}
+    found = client.post("/v1/search", json={"text": "plaque", "filters": filters}).json()
+    assert (found["passages"], {case["label"] for case in found["cases"]}) == ([], {"nevus"})
+    assert "no passage passes the filters: jurisdiction=GB" in found["warnings"]
+    picture, request = {"image": draw("acne", 1)}, {"request": json.dumps({"filters": {"label": ["nevus"]}})}
+    assert {one["label"] for one in client.post("/v1/search/picture", files=picture, data=request).json()["cases"]} == {
+        "nevus"
+    }
+    request = {"request": json.dumps({"options": {"filters": filters}})}
+    answer = client.post("/v1/diagnoses", files={"images": draw("acne", 1)}, data=request).json()
+    assert {item["label"] for item in answer["ledger"]} == {"nevus"}
+    assert answer["trace"]["configuration"]["options"]["filters"]["jurisdiction"] == ["GB"]
+    problem_of(client.post("/v1/search", json={"text": "x", "filters": {"laebl": ["x"]}}), 400, "invalid_request")
+
+
 # --- cases -----------------------------------------------------------------------------------------------------------
 
 

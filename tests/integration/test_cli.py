@@ -382,6 +382,25 @@ def test_a_search_explains_itself_to_people_and_programs(command: CommandLine) -
     assert [one["phrase"] for one in read["passages"]["expansions"]] == ["flaky", "itch"]
 
 
+def test_filters_leave_only_what_passes_and_say_what_is_unknown(
+    command: CommandLine, tmp_path: Path, draw: Draw
+) -> None:
+    answer = command.json(
+        "search", "border of a plaque", "--filter", "label=nevus", "--filter", "label=psoriasiss",
+        "--filter", "effective_to=2024-01-30",
+    )  # fmt: skip
+    assert {item["label"] for item in answer["cases"]} == {"nevus"}
+    assert answer["passages"] == []
+    assert "no reference case has label “psoriasiss”; nearest: psoriasis" in answer["warnings"]
+    assert "no passage passes the filters: effective_to=2024-01-30" in answer["warnings"]
+    refused = command("search", "x", "--filter", "language=en")
+    assert (refused.exit_code, "not recorded yet" in refused.output) == (2, True)
+    picture = written(tmp_path / "query.png", draw("acne", 9))
+    filtered = command.json("diagnose", picture, "--filter", "label=acne", "--filter", "label=nevus")
+    assert {item["label"] for item in filtered["ledger"] if item["kind"] == "case"} <= {"acne", "nevus"}
+    assert filtered["trace"]["configuration"]["options"]["filters"]["label"] == ["acne", "nevus"]
+
+
 def test_a_search_shows_legs_to_people_and_programs(command: CommandLine) -> None:
     answer = command.json("search", "excise a nevus with a margin of 2 mm", "-k", "2")
     assert len(answer["cases"]) == 2

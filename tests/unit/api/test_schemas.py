@@ -1,5 +1,7 @@
 """What callers may send, and the examples that the documentation shows them."""
 
+from dataclasses import fields
+from datetime import date
 from typing import Any
 
 import msgspec
@@ -13,6 +15,7 @@ from api.schemas import (
     DiagnosisRequest,
     DocumentDetail,
     DocumentList,
+    FiltersRequest,
     Ingested,
     JsonText,
     PageText,
@@ -23,6 +26,7 @@ from api.schemas import (
 from inference.lookup import SearchResult
 from inference.types import Abstention, Diagnosis, DiagnosisOptions
 from knowledge.types import ReferenceCase, Source
+from retrieval.filters import Filters
 from runtime.curation import Receipt
 
 
@@ -57,6 +61,14 @@ def test_a_form_carries_json_text() -> None:
         (SearchRequest, {"text": "x", "k": 0}, {"k"}),
         (SearchRequest, {"text": "x", "k": True}, {"k"}),
         (PictureSearchRequest, {"k": 51}, {"k"}),
+        (
+            SearchRequest,
+            {"text": "x", "filters": {"colour": ["red"], "label": [""]}},
+            {"filters.colour", "filters.label.0"},
+        ),
+        (SearchRequest, {"text": "x", "filters": {"effective_to": "2024-02-30"}}, {"filters.effective_to"}),
+        (SearchRequest, {"text": "x", "filters": {"language": ["en"]}}, {"filters"}),
+        (DiagnosisRequest, {"options": {"filters": {"laebl": ["x"]}}}, {"options.filters.laebl"}),
         (SourceRequest, {}, {"title"}),
         (SourceRequest, {"title": "x", "url": "javascript:alert(1)"}, {"url"}),
         (SourceRequest, {"title": "x", "effective": "2024-02-30", "review": "soon"}, {"effective", "review"}),
@@ -66,6 +78,15 @@ def test_every_wrong_field_is_found(model: type[JsonText], value: dict[str, Any]
     with pytest.raises(ValidationError) as caught:
         model.model_validate(value)
     assert {".".join(map(str, error["loc"])) for error in caught.value.errors()} == fields
+
+
+def test_filters_are_read_with_and_without_a_list() -> None:
+    given = {"label": "psoriasis", "jurisdiction": ["GB", "IE"], "effective_to": "2024-01-31"}
+    expected = Filters(label=("psoriasis",), jurisdiction=("GB", "IE"), effective_to=date(2024, 1, 31))
+    assert SearchRequest.model_validate({"text": "x", "filters": given}).filters.filters() == expected
+    request = DiagnosisRequest.model_validate({"options": {"filters": given}})
+    assert request.diagnosis_options() == DiagnosisOptions(filters=expected)
+    assert {one.name for one in fields(Filters)} == set(FiltersRequest.model_fields)
 
 
 @pytest.mark.parametrize(
@@ -109,7 +130,12 @@ def test_documented_answers_are_answers(kind: type[Any], value: dict[str, Any]) 
 
 @pytest.mark.parametrize(
     ("model", "value"),
-    [(DiagnosisRequest, examples.CONSULTATION), (SearchRequest, examples.SEARCH), (SourceRequest, examples.SOURCE)],
+    [
+        (DiagnosisRequest, examples.CONSULTATION),
+        (SearchRequest, examples.SEARCH),
+        (SourceRequest, examples.SOURCE),
+        (PictureSearchRequest, examples.PICTURE_SEARCH),
+    ],
 )
 def test_documented_requests_are_requests(model: type[JsonText], value: dict[str, Any]) -> None:
     model.model_validate(value)

@@ -16,7 +16,7 @@ CASE = case_of("1", "psoriasis", "Scaly plaque.", licence="CC-BY-4.0", source="A
 
 
 def found(item: str, by: str = "query", score: float = 0.5) -> Found:
-    return Found(Hit(item, score, {"semantic": LegScore(0.7, 2), "lexical": LegScore(0.0, None)}), by)
+    return Found(Hit(item, score, {"semantic": LegScore(0.7, 2), "lexical": LegScore(0.0, None)}), (by,))
 
 
 def ledger(cases: Sequence[Found] = (), passages: Sequence[Found] = ()) -> tuple[Evidence, ...]:
@@ -54,8 +54,8 @@ def test_a_passage_says_where_it_stands() -> None:
 
 
 def test_a_hit_says_why_it_was_found() -> None:
-    (item,) = ledger(passages=[found("p-1", "note and findings", 0.8)])
-    assert item.found_by == ("note and findings",)
+    (item,) = ledger(passages=[found("p-1", "note", 0.8)])
+    assert item.found_by == ("note",)
     assert (item.score, item.scores, item.ranks) == (
         0.8, {"semantic": 0.7, "lexical": 0.0}, {"semantic": 2, "lexical": None},
     )  # fmt: skip

@@ -1,7 +1,7 @@
 """The way of a consultation, with doubles for the encoders only."""
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import partial
 from typing import Any
 
@@ -16,9 +16,10 @@ from inference.exemplars import FILE
 from inference.pipeline import Pipeline
 from inference.types import Abstention, Answer, Consultation, Diagnosis, DiagnosisOptions, EvidenceKind, Verdict
 from knowledge.pictures import Picture
+from retrieval.filters import Filters
 from retrieval.search import Encoders
 from retrieval.types import Vectors
-from tests.fakes import CAPTIONS, COLOURS, GUIDELINES, Corpus, case_of, patch_of, picture_of, sha256
+from tests.fakes import CAPTIONS, COLOURS, GUIDELINES, Corpus, FakeTextEncoder, case_of, patch_of, picture_of, sha256
 
 PSORIASIS = picture_of(patch_of(COLOURS["psoriasis"], 1), "a new picture")
 TEXTS = {title: "\n".join(pages) for title, pages in GUIDELINES.items()}
@@ -90,7 +91,7 @@ def test_the_ledger_is_numbered_and_says_what_found_each_item(shared: Corpus) ->
     answer = diagnosis(ask(shared, note="scaly plaque"))
     assert [item.key for item in answer.ledger] == [f"E{number}" for number in range(1, len(answer.ledger) + 1)]
     found_by = {reason for item in answer.ledger for reason in item.found_by}
-    assert {"similar case", "candidate psoriasis", "note and findings"} <= found_by
+    assert {"similar case", "candidate psoriasis", "note", "findings of similar cases"} <= found_by
 
 
 def test_the_best_case_of_each_likely_label_is_shown_beside_the_nearest(shared: Corpus) -> None:
@@ -335,3 +336,68 @@ def test_nothing_of_the_patient_is_in_the_answer(shared: Corpus) -> None:
     consultation = Consultation((PSORIASIS,), "Ms Jane Doe itches", 44, "female", "scalp", subject="MRN-7")
     answer = repr(anyio.run(pipeline(shared).diagnose, consultation))
     assert not [word for word in ("Jane", "MRN-7", "female", "a new picture", PSORIASIS.sha256) if word in answer]
+
+
+# --- filters -------------------------------------------------------------------------------------------------------
+
+
+def test_only_what_passes_the_filters_is_evidence_and_the_trace_says_so(shared: Corpus) -> None:
+    filters = Filters(source=("acne-guide",), label=("psoriasis", "acne vulgaris"))
+    answer = diagnosis(ask(shared, note="scaly plaque", filters=filters))
+    assert {item.label for item in answer.ledger if item.kind is EvidenceKind.CASE} <= {"psoriasis", "acne vulgaris"}
+    assert {item.title for item in answer.ledger if item.kind is EvidenceKind.PASSAGE} == {"acne-guide"}
+    assert {one.label for one in answer.candidates} == {"psoriasis", "acne vulgaris"}
+    assert answer.trace.configuration["options"]["filters"]["source"] == ("acne-guide",)
+    assert "probabilities are calibrated on all reference cases, not on those that pass the filters" in answer.warnings
+
+
+def test_filters_that_leave_no_case_end_in_an_abstention_that_says_why(shared: Corpus) -> None:
+    answer = abstention(ask(shared, filters=Filters(label=("psoriasiss",))))
+    assert answer.reason == "no_reference_cases"
+    assert "no reference case has label “psoriasiss”; nearest: psoriasis" in answer.warnings
+    assert "no reference case passes the filters: label=psoriasiss" in answer.warnings
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"cases": False, "filters": Filters(label=("psoriasis",), source=("x",))}, "label: filters cases"),
+        ({"passages": False, "filters": Filters(jurisdiction=("GB",))}, "jurisdiction: filters passages"),
+    ],
+)
+def test_a_filter_of_what_is_switched_off_is_refused(shared: Corpus, options: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConsultationRefused, match=said):
+        ask(shared, **options)
+
+
+# --- parts of the question -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("guarded", [True, False])
+def test_the_caption_of_the_query_picture_itself_is_never_asked_for(built: Corpus, guarded: bool) -> None:
+    """It may be a reference case, even twice: the leak guard keeps it back, and with it its words."""
+    for dataset in ("one", "other"):
+        twin = case_of(f"itself-{dataset}", "psoriasis", "Verrucous, umbilicated, ulcerated.", dataset=dataset)
+        built.add_case(replace(twin, original=PSORIASIS.sha256), PSORIASIS.rgb)
+    encoder = built.encoders.passages
+    assert isinstance(encoder, FakeTextEncoder)
+    encoder.encoded.clear()
+    ask(built, note="red patch", leak_guard=guarded)
+    assert any("umbilicated" in text for text in encoder.encoded) is not guarded
+    assert not {one.name for one in fields(Consultation)} & {"caption", "label"}
+
+
+def test_all_parts_are_encoded_in_one_batch(built: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
+    batches: list[list[str]] = []
+    encode = built.encoders.passages.encode_queries
+
+    def counted(texts: Any) -> Vectors:
+        batches.append(list(texts))
+        return encode(texts)
+
+    monkeypatch.setattr(built.encoders.passages, "encode_queries", counted)
+    diagnosis(ask(built, note="silvery patch"))
+    note, parts = batches  # the first is the note against captions
+    assert note == ["silvery patch"]
+    assert [part for part in parts if part.startswith("silvery patch")]
+    assert "psoriasis" in parts

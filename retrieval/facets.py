@@ -1,0 +1,160 @@
+"""What filters compare: the properties of every row of a view, as columns of small numbers.
+
+A filter is one look-up table over a column's names and one gather over its rows: at 100,000 rows about 0.1 ms. The columns
+of a generation are read once; those of the delta are put behind them.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from knowledge.registry import CaseFacts, Registry
+from knowledge.types import Source
+from retrieval.types import Mask
+
+Codes = NDArray[np.int32]  # [n] positions in a column's names
+Days = NDArray[np.int32]  # [n] proleptic ordinal days; 0 = unknown
+
+UNKNOWN = ""  # the name of code 0
+CASE_PROPERTIES = ("dataset", "source", "label", "skin_tone", "split", "licence")
+
+
+def folded(name: str) -> str:
+    """How names are compared: case, hyphens and runs of white space make no difference."""
+    return " ".join(name.casefold().replace("-", " ").split())
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One property of n things. `codes` [n] point into `names`; `places` has the codes of each folded name."""
+
+    codes: Codes = field(default_factory=lambda: np.zeros(0, dtype=np.int32))
+    names: tuple[str, ...] = (UNKNOWN,)
+    places: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+
+    def extended(self, values: Iterable[str | None]) -> "Column":
+        """With more things behind; None and empty text are unknown, and unknown is never asked for."""
+        code_of = {name: code for code, name in enumerate(self.names)}
+        codes = [code_of.setdefault(value or UNKNOWN, len(code_of)) for value in values]
+        names = tuple(code_of)
+        places = dict(self.places)
+        for name in names[len(self.names) :]:
+            places[folded(name)] = (*places.get(folded(name), ()), code_of[name])
+        return Column(np.concatenate([self.codes, np.array(codes, dtype=np.int32)]), names, places)
+
+    def among(self, wanted: Iterable[str]) -> Mask:
+        """[n] whether each thing has one of `wanted`."""
+        keep = np.zeros(len(self.names), dtype=np.bool_)
+        for name in wanted:
+            keep[list(self.places.get(folded(name), ()))] = True
+        found: Mask = keep[self.codes]
+        return found
+
+    def present(self, rows: Mask) -> tuple[str, ...]:
+        """The names that the masked things have, sorted, without the unknown one."""
+        held = np.flatnonzero(np.bincount(self.codes[rows], minlength=1))
+        return tuple(sorted(self.names[code] for code in held if code))
+
+
+@dataclass(frozen=True, slots=True)
+class Facets:
+    """Properties of the things that rows are of: passages are of documents, cases of themselves (`of_row` None).
+
+    `columns` has, by the name of a filter, the columns in which its values are looked for.
+    """
+
+    columns: Mapping[str, tuple[Column, ...]]
+    days: Days = field(default_factory=lambda: np.zeros(0, dtype=np.int32))
+    of_row: Codes | None = None
+
+    def per_row(self, things: Mask) -> Mask:
+        """[n] of rows from [m] of things."""
+        if self.of_row is None:
+            return things
+        rows: Mask = things[self.of_row]
+        return rows
+
+    def things(self, rows: Mask) -> Mask:
+        """[m] which things have one of the masked rows."""
+        if self.of_row is None:
+            return rows
+        found = np.zeros(len(self.days), dtype=np.bool_)
+        found[self.of_row[rows]] = True
+        return found
+
+
+class FacetReader:
+    """Facets of cases and passages for one view after the other; the columns of a generation are kept while it serves."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._facts = registry.facts
+        self._kept: tuple[Path | None, int] | None = None
+        self._cases: Mapping[str, Column] = {}
+        self._documents = Column()
+
+    def read(
+        self, folder: Path | None, since: int, cases: Sequence[str], passages: Sequence[str], base: tuple[int, int]
+    ) -> tuple[Facets, Facets]:
+        """Of the cases and of the passages with these ids in row order, of which the first `base` lie in `folder`.
+
+        `since` is the corpus generation that `folder` holds. An item that the registry no longer knows is unknown.
+        """
+        if self._kept != (folder, since):
+            self._cases = _extended({}, self._facts.cases() if base[0] else [], cases[: base[0]])
+            documents = self._facts.document_of_passages() if base[1] else {}
+            self._documents = Column().extended(documents.get(one) for one in passages[: base[1]])
+            self._kept = (folder, since)
+        new = self._facts.document_of_passages(since)
+        documents_of = self._documents.extended(new.get(one) for one in passages[base[1] :])
+        columns = _extended(self._cases, self._facts.cases(since), cases[base[0] :])
+        return _of_columns(columns), of_passages(documents_of, self._facts.sources())
+
+
+def of_cases(facts: Sequence[CaseFacts]) -> Facets:
+    """Of these cases, in their order."""
+    return _of_columns(_extended({}, facts, [one.id for one in facts]))
+
+
+def of_passages(documents: Column, sources: Mapping[str, Source]) -> Facets:
+    """Of the passages of `documents`, by row. The things are its names; the first one, unknown, has no property."""
+    known = [sources.get(name) for name in documents.names]
+
+    def column(name: str) -> Column:
+        return Column().extended(getattr(one, name) if one else None for one in known)
+
+    return Facets(
+        {
+            "source": (column("title"), column("publisher")),
+            "jurisdiction": (column("jurisdiction"),),
+            "licence": (column("licence"),),
+            "document": (Column().extended(documents.names),),
+        },
+        np.array([_day(one.effective) if one else 0 for one in known], dtype=np.int32),
+        documents.codes,
+    )
+
+
+def _extended(columns: Mapping[str, Column], facts: Sequence[CaseFacts], ids: Sequence[str]) -> dict[str, Column]:
+    known = {one.id: one for one in facts}
+    found = [known.get(one) for one in ids]
+    return {
+        name: columns.get(name, Column()).extended(getattr(one, name) if one else None for one in found)
+        for name in CASE_PROPERTIES
+    }
+
+
+def _of_columns(columns: Mapping[str, Column]) -> Facets:
+    single = {name: (columns[name],) for name in CASE_PROPERTIES if name != "source"}
+    return Facets({**single, "dataset": (columns["dataset"], columns["source"])})
+
+
+def _day(text: str | None) -> int:
+    """0 where there is no date, or a text that is none."""
+    try:
+        return date.fromisoformat(text).toordinal() if text else 0
+    except ValueError:
+        return 0
