@@ -51,19 +51,23 @@ async def fit(context: int, items: int, engine: FakeEngine) -> Fitted:
 def test_the_bound_counts_bytes_squares_and_turns() -> None:
     picture = ImagePart(np.zeros((672, 650, 3), np.uint8))  # 21 x 21 squares of 32 pixels
     messages = (Message("system", (TextPart("abc"),)), Message("user", (picture, TextPart("naïve"))))
-    assert most_tokens(ChatRequest(messages, "m", 1), model(4096, FakeEngine())) == (16 + 3) + (16 + 21 * 21 + 2 + 6)
+    assert most_tokens(ChatRequest(messages, "m", 1), model(4096, FakeEngine())) == 64 + (16 + 3) + (
+        16 + 21 * 21 + 2 + 6
+    )
 
 
 def test_a_small_picture_counts_as_what_a_server_may_enlarge_it_to() -> None:
     picture = ImagePart(np.zeros((32, 32, 3), np.uint8))
-    assert most_tokens(ChatRequest((Message("user", (picture,)),), "m", 1), model(4096, FakeEngine())) == 16 + 128 + 2
+    assert (
+        most_tokens(ChatRequest((Message("user", (picture,)),), "m", 1), model(4096, FakeEngine())) == 64 + 16 + 128 + 2
+    )
 
 
 def test_a_model_with_smaller_squares_needs_more_of_them() -> None:
     picture = ImagePart(np.zeros((672, 672, 3), np.uint8))
     request = ChatRequest((Message("user", (picture,)),), "m", 1)
     qwen = served("qwen2.5-vl-7b-instruct", FakeEngine())
-    assert most_tokens(request, qwen) == 16 + 24 * 24 + 2
+    assert most_tokens(request, qwen) == 64 + 16 + 24 * 24 + 2
 
 
 # --- what fits
