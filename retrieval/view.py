@@ -111,9 +111,9 @@ class IndexReader:
         def collection(space: str) -> Collection:
             kind = ITEMS_OF[space]
             base = _read_ids(folder, kind)
-            lexical = LayeredLexical(_base_lexical(folder, space), delta.texts[space])
             # A row of the base that went and came back is alive in the delta only.
             alive = np.array([item not in gone for item in base] + [True] * len(delta.ids[kind]), dtype=np.bool_)
+            lexical = LayeredLexical(_base_lexical(folder, space), delta.texts[space], alive[: len(base)])
             return Collection((*base, *delta.ids[kind]), alive, vectors(space), lexical)
 
         captions, passages = collection("captions"), collection("passages")
