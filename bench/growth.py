@@ -12,16 +12,17 @@ import random
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 from rank_bm25 import BM25Okapi
 
+from retrieval.chroma import chroma_in
 from retrieval.lexical import LayeredLexical, LexicalIndex, tokenize
 from retrieval.types import Vectors
-from retrieval.vectors import ChromaVectors, ExactVectors, write_chroma
+from retrieval.vectors import ChromaVectors, ExactVectors
 
 DIMENSION, TOPICS, INNER = 384, 400, 48
 QUERIES, K = 50, 10
@@ -47,16 +48,20 @@ def _meaning(rows: int) -> tuple[float, float, float, float]:
     with tempfile.TemporaryDirectory() as folder:
         started = time.perf_counter()
         store = Path(folder) / "chroma"
-        child = multiprocessing.get_context("spawn").Process(target=write_chroma, args=(store, {"vectors": matrix}))
+        child = multiprocessing.get_context("spawn").Process(target=_write, args=(store, {"vectors": matrix}))
         child.start()
         child.join()
         build = time.perf_counter() - started
-        chroma = ChromaVectors(matrix, store, "vectors", exact_below=0)
+        chroma = ChromaVectors(matrix, chroma_in(store), "vectors", exact_below=0)
         chroma.search(queries[0], K)  # opens the store
         exact_ms = _median_ms([partial(exact.search, query, K) for query in queries])
         chroma_ms = _median_ms([partial(chroma.search, query, K) for query in queries])
         recall = statistics.mean(len(set(chroma.search(q, K)[0]) & set(exact.search(q, K)[0])) / K for q in queries)
     return exact_ms, chroma_ms, recall, build
+
+
+def _write(folder: Path, matrices: Mapping[str, Vectors]) -> None:
+    chroma_in(folder).write(matrices)
 
 
 def _vectors(source: np.random.Generator, rows: int) -> Vectors:

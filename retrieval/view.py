@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from knowledge.registry import Registry
+from retrieval.chroma import ChromaStore
 from retrieval.embeddings import EmbeddingStore
 from retrieval.errors import IndexBroken, IndexMismatch, RetrievalError
-from retrieval.generation import FORMAT, ITEMS_OF, SKETCHES_FILE, Manifest
+from retrieval.generation import FORMAT, ITEMS_OF, SKETCHES_FILE, Manifest, chroma_of
 from retrieval.index import IndexFolder, contents_of
 from retrieval.leakage import GuardTable
 from retrieval.lexical import TOKENIZER, LayeredLexical, LexicalIndex
@@ -99,14 +100,20 @@ class IndexReader:
     def _state(self) -> tuple[Path | None, int]:
         return self._index.current(), self._registry.corpus_generation()
 
+    def view_of(self, folder: Path) -> View:
+        """A view of one generation that does not serve, finished and perhaps not published. Raises as `view` does."""
+        return self._load(folder)
+
     def _load(self, folder: Path | None) -> View:
         manifest = None if folder is None else self._checked_manifest(folder)
         since = manifest.corpus_generation if manifest else 0
         delta = contents_of(self._registry, self._embeddings, self._index, since=since)
         gone = self._registry.tombstones(since)
 
+        store = None if folder is None or manifest is None else chroma_of(folder, manifest.chroma_url)
+
         def vectors(space: str) -> LayeredVectors:
-            return LayeredVectors(self._base_vectors(folder, space), delta.matrices[space])
+            return LayeredVectors(self._base_vectors(folder, store, space), delta.matrices[space])
 
         def collection(space: str) -> Collection:
             kind = ITEMS_OF[space]
@@ -144,12 +151,12 @@ class IndexReader:
             )
         return manifest
 
-    def _base_vectors(self, folder: Path | None, space: str) -> ExactVectors | ChromaVectors:
-        if folder is None:
+    def _base_vectors(self, folder: Path | None, store: ChromaStore | None, space: str) -> ExactVectors | ChromaVectors:
+        if folder is None or store is None:
             return ExactVectors(np.zeros((0, self._index.dimensions[space]), dtype=np.float32))
         with _readable():
             matrix: Vectors = np.load(folder / f"{space}.npy", mmap_mode="r", allow_pickle=False)
-        return ChromaVectors(matrix, folder / "chroma", space, exact_below=self._exact_below)
+        return ChromaVectors(matrix, store, space, exact_below=self._exact_below)
 
 
 def _read_ids(folder: Path | None, kind: str) -> Sequence[str]:
