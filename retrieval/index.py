@@ -115,14 +115,18 @@ class IndexFolder:
             if not _entries(folder):
                 shutil.rmtree(folder, ignore_errors=True)
 
-    def unfinished(self) -> list[Path]:
-        """Builds of any encoders that were killed; harmless. The next build of the same encoders sweeps them."""
-        return [path for folder in (self.folder, *self.others()) for path in _entries(folder) if _is_unfinished(path)]
+    def unfinished(self) -> list[str]:
+        """Names of builds, of any encoders, that were killed; harmless, swept by the next build or `reindex`."""
+        return [path.name for path in self._unfinished()]
 
     def sweep_unfinished(self) -> None:
         """Remove them. The caller is the one writer."""
-        for path in self.unfinished():
+        for path in self._unfinished():
             discard(path)
+
+    def _unfinished(self) -> list[Path]:
+        folders = (self.folder, *self.others())
+        return [path for folder in folders for path in _entries(folder) if path.name.startswith(BUILDING)]
 
     def kept_by_servers(self) -> bool:
         """Whether a Chroma server still has vectors of a generation that was removed here."""
@@ -137,10 +141,6 @@ def _entries(folder: Path) -> list[Path]:
     if not folder.is_dir():
         return []
     return [path for path in folder.iterdir() if path.is_dir() and not path.is_symlink()]
-
-
-def _is_unfinished(path: Path) -> bool:
-    return path.name.startswith(BUILDING)
 
 
 def contents_of(registry: Registry, embeddings: EmbeddingStore, index: IndexFolder, *, since: int = 0) -> Contents:

@@ -6,6 +6,7 @@ Strongest first: arguments of the command line, environment (`DERMACITE_ALPHA=0.
 
 import os
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -200,6 +201,12 @@ def load_settings(home: Path, **given: Any) -> Settings:
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
         raise SettingsRefused(f"settings are wrong: {wrong}. Keys: docs/settings.md") from error
+
+
+def encoder_choices(switched: Choices, configuration: str, spaces: Iterable[str]) -> dict[str, EncoderChoice]:
+    """What serves these spaces after a switch, where no stronger source names them."""
+    named = CONFIGURATIONS[configuration]
+    return {space: EncoderChoice(**(switched.get(space) or named[space])) for space in spaces}
 
 
 def where_named(home: Path, space: str) -> str | None:
