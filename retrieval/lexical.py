@@ -145,6 +145,7 @@ class LayeredLexical:
         self._delta = _postings(tokens)
         self._gone = np.zeros(0, dtype=np.int64) if alive is None else np.flatnonzero(~alive)
         lengths = np.concatenate([base.lengths, np.array([len(terms) for terms in tokens], dtype=np.int64)])
+        self._gone_with: dict[str, int] = {}  # of words of the base that were asked for: as many as it has, at most
         self._size = len(lengths)
         counted = np.delete(lengths, self._gone)
         self._counted = len(counted)
@@ -179,8 +180,14 @@ class LayeredLexical:
     def idf(self, term: str) -> float:
         """How rare a term is among the rows that are alive; see the formula above."""
         frequency = self._base.document_frequency(term) + len(self._delta.get(term, ((),))[0])
-        frequency -= int(self._base.occurs(term, self._gone).sum())
-        return _idf(frequency, self._counted)
+        return _idf(frequency - self._gone_frequency(term), self._counted)
+
+    def _gone_frequency(self, term: str) -> int:
+        if not len(self._gone) or not self._base.document_frequency(term):
+            return 0
+        if term not in self._gone_with:
+            self._gone_with[term] = int(self._base.occurs(term, self._gone).sum())
+        return self._gone_with[term]
 
 
 def _postings(tokens: Sequence[Sequence[str]]) -> dict[str, Postings]:

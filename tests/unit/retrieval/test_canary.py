@@ -8,8 +8,10 @@ import pytest
 from numpy.typing import NDArray
 
 from retrieval.canary import check_legs
+from retrieval.cases import CaseOptions
+from retrieval.leakage import Probe
 from retrieval.lexical import LayeredLexical, LexicalIndex
-from retrieval.search import Encoders
+from retrieval.search import Encoders, neighbours
 from retrieval.types import Vectors
 from retrieval.vectors import ExactVectors, LayeredVectors
 from retrieval.view import CaseCollection, Collection, View
@@ -155,3 +157,21 @@ def test_a_verdict_says_what_mends_it(filled: Corpus) -> None:
     details = {check.leg: check.detail for check in check_legs(dead, filled.encoders, filled.registry, stored)}
     assert "dermacite reindex" in details["passage meaning"]
     assert details["picture"] == "recognised 2 known items"
+
+
+@pytest.mark.parametrize("number", range(12))
+def test_without_the_picture_or_the_note_the_neighbours_of_every_known_case_are_others(
+    filled: Corpus, number: int
+) -> None:
+    view = filled.reader().view()
+    captions = [case.caption for case in filled.registry.cases(view.cases.ids).values()]
+    # Its picture, with the note of a case of another label: both legs have something to say, at the served share.
+    picture, note = view.cases.pictures.take(np.array([number])), captions[(number + 5) % len(captions)]
+
+    def ranked(alpha: float) -> list[str]:
+        found = neighbours(view, filled.encoders, picture, note, Probe(), CaseOptions(k=10, alpha=alpha))
+        return [hit.id for hit in found.hits]
+
+    both, by_picture, by_note = ranked(0.7), ranked(1.0), ranked(0.0)
+    assert both not in (by_picture, by_note)
+    assert by_picture != by_note
