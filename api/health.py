@@ -95,6 +95,7 @@ class Readiness:
     def _prove(self, last: _Proof | None) -> _Proof:
         try:
             service = self._service
+            service.must_be_current()
             _ = service.pipeline, service.lookup
             view = service.reader.view()
             about = (view.corpus_generation, view.generation)

@@ -75,6 +75,8 @@ def _vector_leg(
         _, scores = vectors.search(vector, 1, allowed)
         if len(scores) == 0 or float(scores[0]) < own - TOLERANCE:
             return LegCheck(name, False, "a known item is not found by its own vector; run: dermacite reindex")
+    if vectors.degraded is not None:
+        return LegCheck(name, True, f"recognised {len(fresh)} known items, but {vectors.degraded}")
     similarity = [vectors.score(vector, np.flatnonzero(allowed)) for vector in fresh.values()]
     return _told_apart(name, similarity)
 

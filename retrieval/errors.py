@@ -31,6 +31,12 @@ class IndexBroken(RetrievalError):
     reason = "index_broken"
 
 
+class ChromaFailed(RetrievalError):
+    """Chroma cannot be used: its folder is damaged, its server does not answer, or its URL is refused."""
+
+    reason = "chroma_failed"
+
+
 class QueryRefused(RetrievalError):
     """The query has nothing to search with."""
 

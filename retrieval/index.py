@@ -22,7 +22,7 @@ import numpy as np
 from knowledge.registry import Registry
 from retrieval.embeddings import EmbeddingStore, text_key
 from retrieval.errors import IndexBroken, IndexMismatch
-from retrieval.generation import SPACES, Contents, Manifest, sync_folder, write_generation
+from retrieval.generation import MANIFEST, SPACES, Contents, Manifest, discard, sync_folder, write_generation
 from retrieval.sketches import SKETCH_BYTES, SKETCHER, Sketches
 from retrieval.types import Vectors
 
@@ -31,11 +31,17 @@ BUILDING = ".building-"
 
 
 class IndexFolder:
-    """The generations for one set of encoders. `fingerprints` and `dimensions` are per space of SPACES."""
+    """The generations for one set of encoders.
 
-    def __init__(self, root: Path, fingerprints: Mapping[str, str], dimensions: Mapping[str, int]) -> None:
+    `fingerprints`, `dimensions` and `names` (of the encoder cards, for people) are per space of SPACES.
+    """
+
+    def __init__(
+        self, root: Path, fingerprints: Mapping[str, str], dimensions: Mapping[str, int], names: Mapping[str, str] = {}
+    ) -> None:
         self.fingerprints = dict(fingerprints)
         self.dimensions = dict(dimensions)
+        self.names = dict(names)
         key = hashlib.sha256("/".join(self.fingerprints[space] for space in SPACES).encode()).hexdigest()[:12]
         # Absolute and free of links: paths below are compared, and a generation that seems unknown is removed.
         self.folder = root.resolve() / key
@@ -47,13 +53,16 @@ class IndexFolder:
         except FileNotFoundError:
             return None
 
-    def build(self, contents: Contents, finish: Callable[[Path], None] | None = None) -> Path:
+    def build(
+        self, contents: Contents, finish: Callable[[Path], None] | None = None, chroma_url: str | None = None
+    ) -> Path:
         """Write and verify a generation aside; return its unpublished folder. Call in a process of its own.
 
-        `finish` may add files of another layer to the folder before it can be published.
+        `finish` may add files of another layer to the folder before it can be published. With `chroma_url` the vectors
+        go to that server instead of the folder.
         """
         aside = self.folder / f"{BUILDING}{uuid.uuid4().hex[:8]}"
-        write_generation(aside, contents, finish)
+        write_generation(aside, contents, finish, chroma_url)
         return aside
 
     def publish(self, aside: Path, *, keep_previous: bool = True) -> Path:
@@ -78,7 +87,7 @@ class IndexFolder:
         kept = keep if keep is not None else ({current} if current else set())
         gone = [path for path in self._entries() if path not in kept]
         for path in gone:
-            shutil.rmtree(path, ignore_errors=True)
+            discard(path)
         for link in self.folder.glob(f".{CURRENT}-*"):  # a switch was killed between its two steps
             link.unlink(missing_ok=True)
         return [path.name for path in gone]
@@ -94,20 +103,44 @@ class IndexFolder:
         listings = (*self.folder.parent.glob("*/*/cases.json"), *self.folder.parent.glob("*/*/passages.json"))
         return any(not wanted.isdisjoint(json.loads(file.read_text("utf-8"))) for file in listings)
 
+    def others(self) -> list[Path]:
+        """The folders of all other sets of encoders."""
+        return sorted(path for path in self.folder.parent.glob("*") if path != self.folder and path.is_dir())
+
     def remove_others(self) -> None:
         """Remove the generations of all other encoders; `dermacite reindex` under those makes them again."""
-        for folder in self.folder.parent.glob("*"):
-            if folder != self.folder and folder.is_dir():
+        for folder in self.others():
+            for path in _entries(folder):
+                discard(path)
+            if not _entries(folder):
                 shutil.rmtree(folder, ignore_errors=True)
 
     def unfinished(self) -> list[str]:
-        """Names of builds that were killed; harmless, swept by the next build."""
-        return [path.name for path in self._entries() if path.name.startswith(BUILDING)]
+        """Names of builds, of any encoders, that were killed; harmless, swept by the next build or `reindex`."""
+        return [path.name for path in self._unfinished()]
+
+    def sweep_unfinished(self) -> None:
+        """Remove them. The caller is the one writer."""
+        for path in self._unfinished():
+            discard(path)
+
+    def _unfinished(self) -> list[Path]:
+        folders = (self.folder, *self.others())
+        return [path for folder in folders for path in _entries(folder) if path.name.startswith(BUILDING)]
+
+    def kept_by_servers(self) -> bool:
+        """Whether a Chroma server still has vectors of a generation that was removed here."""
+        folders = (self.folder, *self.others())
+        return any(not (path / MANIFEST).exists() for folder in folders for path in _entries(folder))
 
     def _entries(self) -> list[Path]:
-        if not self.folder.is_dir():
-            return []
-        return [path for path in self.folder.iterdir() if path.is_dir() and not path.is_symlink()]
+        return _entries(self.folder)
+
+
+def _entries(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        return []
+    return [path for path in folder.iterdir() if path.is_dir() and not path.is_symlink()]
 
 
 def contents_of(registry: Registry, embeddings: EmbeddingStore, index: IndexFolder, *, since: int = 0) -> Contents:
@@ -135,6 +168,7 @@ def contents_of(registry: Registry, embeddings: EmbeddingStore, index: IndexFold
         },
         fingerprints=index.fingerprints,
         sketches=_sketches(embeddings, [picture for _, picture, _ in cases]),
+        encoders=index.names,
     )
 
 

@@ -16,11 +16,14 @@ from typing import Any
 
 import numpy as np
 import Stemmer
+from numpy.typing import NDArray
 
 from retrieval.types import Mask, Rows, Scores
 
 TOKENIZER = "clinical-1"  # part of every index manifest: change it with the rules below
 K1, B = 1.5, 0.75
+
+Postings = tuple[Rows, Scores]  # rows, and how often the term occurs in each
 
 # A word, also joined by - . / : or a decimal comma, with its percent sign: il-17, 0.05%, 5-fu, 1:1000, pt1b.
 _WORD = re.compile(r"[^\W_]+(?:[-./:,][^\W_]+)*(?:\s?%)?")
@@ -58,7 +61,8 @@ class LexicalIndex:
 
     def __init__(self, engine: Any, lengths: Sequence[int]) -> None:
         self._engine = engine  # None when no text has a term: bm25s cannot hold an empty vocabulary
-        self.lengths = lengths
+        self.lengths = np.array(lengths, dtype=np.int64)
+        self._norms = _norms(self.lengths, float(self.lengths.mean()) if len(lengths) else 0.0)
 
     def __len__(self) -> int:
         return len(self.lengths)
@@ -76,7 +80,7 @@ class LexicalIndex:
     def save(self, folder: Path) -> None:
         """Write the index below `folder`, which must be new."""
         folder.mkdir(parents=True)
-        (folder / "lengths.json").write_text(json.dumps(list(self.lengths)))
+        (folder / "lengths.json").write_text(json.dumps(self.lengths.tolist()))
         if self._engine is not None:
             self._engine.save(str(folder), show_progress=False)
 
@@ -96,47 +100,72 @@ class LexicalIndex:
 
     def document_frequency(self, term: str) -> int:
         """In how many rows `term` occurs."""
-        row = None if self._engine is None else self._engine.vocab_dict.get(term)
-        if row is None:
-            return 0
-        starts = self._engine.scores["indptr"]
-        return int(starts[row + 1] - starts[row])
+        return len(self._column(term)[0])
+
+    def postings(self, term: str) -> Postings:
+        """In which rows `term` occurs, ascending, and how often in each.
+
+        The engine keeps only s = idf * tf / (tf + norm), hence tf = norm * s / (idf - s), a whole number.
+        """
+        rows, scores = self._column(term)
+        counts = np.float32(_idf(len(rows), len(self))) - scores
+        np.divide(scores, counts, out=counts)
+        counts *= _gathered(self._norms, rows)
+        return rows, np.rint(counts, out=counts)
 
     def occurs(self, term: str, rows: Rows) -> Mask:
         """[len(rows)] whether `term` occurs in each of `rows`. Costs one binary search a row."""
-        if not self.document_frequency(term):
+        containing, _ = self._column(term)
+        if not len(containing) or not len(rows):
             return np.zeros(len(rows), dtype=np.bool_)
-        term_row = self._engine.vocab_dict[term]
-        start, end = self._engine.scores["indptr"][term_row : term_row + 2]
-        containing = self._engine.scores["indices"][start:end]  # ascending: the engine fills it row by row
         places = np.minimum(np.searchsorted(containing, rows), len(containing) - 1)
         found: Mask = containing[places] == rows
         return found
 
+    def _column(self, term: str) -> tuple[Rows, Scores]:
+        """Rows with `term`, ascending (the engine fills them row by row), and the score it gives each."""
+        row = None if self._engine is None else self._engine.vocab_dict.get(term)
+        if row is None:
+            return np.zeros(0, dtype=np.int32), np.zeros(0, dtype=np.float32)
+        start, end = self._engine.scores["indptr"][row : row + 2]
+        return self._engine.scores["indices"][start:end], self._engine.scores["data"][start:end]
+
 
 class LayeredLexical:
-    """A base index and the rows that came since, scored with the statistics of both.
+    """A base index and the rows that came since, all scored with the statistics of what is alive in both.
 
-    The base keeps the idf and mean length it was built with until the next merge; the delta uses the joint ones, so that
-    a delta of two rows does not invent its own idea of what is rare.
+    A row scores what one rebuild of the rows alive would give it: the base's scores hold the idf and mean length of its
+    build, so its counts are read back from them and scored anew. `alive` ([len(base)], default all) are the rows of the
+    base that count; the others are scored too, and nobody may return them.
     """
 
-    def __init__(self, base: LexicalIndex, delta: Sequence[str]) -> None:
+    def __init__(self, base: LexicalIndex, delta: Sequence[str], alive: Mask | None = None) -> None:
         self._base = base
-        self._delta = [Counter(tokenize(text)) for text in delta]
-        self._frequency = Counter(term for counts in self._delta for term in counts)
-        lengths = [*base.lengths, *(counts.total() for counts in self._delta)]
+        tokens = [tokenize(text) for text in delta]
+        self._delta = _postings(tokens)
+        self._gone = np.zeros(0, dtype=np.int64) if alive is None else np.flatnonzero(~alive)
+        lengths = np.concatenate([base.lengths, np.array([len(terms) for terms in tokens], dtype=np.int64)])
+        self._gone_with: dict[str, int] = {}  # of words of the base that were asked for: as many as it has, at most
         self._size = len(lengths)
-        self._mean_length = sum(lengths) / len(lengths) if lengths else 0.0
+        counted = np.delete(lengths, self._gone)
+        self._counted = len(counted)
+        self._norms = _norms(lengths, float(counted.mean()) if len(counted) else 0.0)
 
     def __len__(self) -> int:
         return self._size
 
     def scores(self, terms: Sequence[str]) -> Scores:
-        """[n] BM25 of every row, base first; 0 where no term occurs."""
-        idf = {term: self.idf(term) for term in dict.fromkeys(terms)}
-        delta = [self._score(counts, idf) for counts in self._delta]
-        return np.concatenate([self._base.scores(terms), np.array(delta, dtype=np.float32)])
+        """[n] BM25 of every row, base first; 0 where no term occurs. A term counts once."""
+        if len(self._base) == self._size and not len(self._gone):
+            return self._base.scores(terms)
+        total: Scores = np.zeros(self._size, dtype=np.float32)
+        cut = len(self._base)
+        for term in dict.fromkeys(terms):
+            idf = np.float32(self.idf(term))
+            _add(total[:cut], self._base.postings(term), self._norms[:cut], idf)
+            if term in self._delta:
+                _add(total[cut:], self._delta[term], self._norms[cut:], idf)
+        return total
 
     def occurs(self, term: str, rows: Rows) -> Mask:
         """[len(rows)] whether `term` occurs in each of `rows`."""
@@ -144,17 +173,58 @@ class LayeredLexical:
         in_base = rows < cut
         found = np.zeros(len(rows), dtype=np.bool_)
         found[in_base] = self._base.occurs(term, rows[in_base])
-        found[~in_base] = [self._delta[row - cut][term] > 0 for row in rows[~in_base]]
+        if term in self._delta:
+            found[~in_base] = np.isin(rows[~in_base] - cut, self._delta[term][0])
         return found
 
     def idf(self, term: str) -> float:
-        """How rare a term is, over base and delta; see the formula above."""
-        frequency = self._base.document_frequency(term) + self._frequency[term]
-        return math.log(1 + (self._size - frequency + 0.5) / (frequency + 0.5))
+        """How rare a term is among the rows that are alive; see the formula above."""
+        frequency = self._base.document_frequency(term) + len(self._delta.get(term, ((),))[0])
+        return _idf(frequency - self._gone_frequency(term), self._counted)
 
-    def _score(self, counts: Counter[str], idf: dict[str, float]) -> float:
-        norm = K1 * (1 - B + B * counts.total() / self._mean_length) if counts else 0.0
-        return sum(weight * counts[term] / (counts[term] + norm) for term, weight in idf.items() if counts[term])
+    def _gone_frequency(self, term: str) -> int:
+        if not len(self._gone) or not self._base.document_frequency(term):
+            return 0
+        if term not in self._gone_with:
+            self._gone_with[term] = int(self._base.occurs(term, self._gone).sum())
+        return self._gone_with[term]
+
+
+def _postings(tokens: Sequence[Sequence[str]]) -> dict[str, Postings]:
+    found: dict[str, dict[int, int]] = {}
+    for row, terms in enumerate(tokens):
+        for term, count in Counter(terms).items():
+            found.setdefault(term, {})[row] = count
+    return {
+        term: (np.array([*counts], dtype=np.int64), np.array([*counts.values()], dtype=np.float32))
+        for term, counts in found.items()
+    }
+
+
+def _idf(frequency: int, rows: int) -> float:
+    return math.log(1 + (rows - frequency + 0.5) / (frequency + 0.5))
+
+
+def _norms(lengths: NDArray[np.int64], mean: float) -> Scores:
+    """[n] what a count is weighed against in the formula: k1 * (1 - b + b * length / mean)."""
+    share: Scores = (K1 * (1 - B + B * lengths / (mean or 1.0))).astype(np.float32)
+    return share
+
+
+def _add(total: Scores, postings: Postings, norms: Scores, idf: np.float32) -> None:
+    """Add what one term is worth; the same steps for base and delta, so that equal texts score the same."""
+    rows, counts = postings
+    part = _gathered(norms, rows)
+    part += counts
+    np.divide(counts, part, out=part)
+    part *= idf
+    np.add.at(total, rows, part)
+
+
+def _gathered(values: Scores, rows: Rows) -> Scores:
+    # Not values[rows]: with the engine's 32-bit row numbers that takes twice as long.
+    gathered: Scores = np.take(values, rows, mode="clip")
+    return gathered
 
 
 def _new_engine() -> Any:

@@ -13,6 +13,7 @@ from retrieval.leakage import Probe, leak_guard
 from retrieval.lexical import tokenize
 from retrieval.protocols import ImageEncoder, TextEncoder
 from retrieval.types import Expansion, Mask, Ranking, Vector, Vectors
+from retrieval.vectors import LayeredVectors
 from retrieval.view import View
 
 UNGUARDED = "the leak guard was switched off: the query may have found itself"
@@ -48,9 +49,11 @@ def neighbours(
     if probe is None:
         everything: Mask = np.ones(len(view.cases.ids), dtype=np.bool_)
         unguarded = find_cases(view.cases, pictures, query, everything, options)
-        return replace(unguarded, warnings=(*unguarded.warnings, UNGUARDED))
+        told = _told(unguarded, view.cases.pictures, view.cases.captions.vectors)
+        return replace(told, warnings=(*told.warnings, UNGUARDED))
     guarded = leak_guard(view.cases.guard, probe)
     ranking = find_cases(view.cases, pictures, query, guarded.allowed, options)
+    ranking = _told(ranking, view.cases.pictures, view.cases.captions.vectors)
     ids = view.cases.ids
     return replace(
         ranking,
@@ -77,13 +80,20 @@ def passages(view: View, encoders: Encoders, text: str, options: HybridOptions) 
 def passages_for(view: View, encoders: Encoders, texts: Sequence[str], options: HybridOptions) -> list[Ranking]:
     """Guideline passages about each of `texts`, which are encoded in one batch: most of a search is encoding."""
     queries = text_queries(encoders.passages, texts, expand=options.expand)
-    return [search_text(view.passages, query, options) for query in queries]
+    return [_told(search_text(view.passages, query, options), view.passages.vectors) for query in queries]
 
 
 def captions(view: View, encoders: Encoders, text: str, options: HybridOptions) -> Ranking:
     """Reference cases whose captions are about `text`."""
     query = text_query(encoders.captions, text, expand=options.expand)
-    return search_text(view.cases.captions, query, options, view.cases.captioned)
+    ranking = search_text(view.cases.captions, query, options, view.cases.captioned)
+    return _told(ranking, view.cases.captions.vectors)
+
+
+def _told(ranking: Ranking, *searched: LayeredVectors) -> Ranking:
+    """With a warning for each leg that had to search without its index."""
+    reasons = dict.fromkeys(one.degraded for one in searched if one.degraded)
+    return replace(ranking, warnings=(*ranking.warnings, *filter(None, reasons)))
 
 
 def text_query(encoder: TextEncoder, text: str, *, expand: bool = False) -> TextQuery:

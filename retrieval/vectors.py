@@ -1,27 +1,23 @@
 """Nearest neighbours by cosine: exact in NumPy, and Chroma for large collections.
 
-Chroma only proposes row numbers; every score that leaves this module is the exact cosine from the matrix. Chroma is
-written by `write_chroma` in a process of its own and only read afterwards: a kill inside one of its flushes poisons the
-store beyond what an exception can catch.
+Chroma (see retrieval.chroma) only proposes row numbers; every score that leaves this module is the exact cosine from the
+matrix.
 """
 
 import copy
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
+import time
 
 import numpy as np
 
-from retrieval.errors import IndexBroken
+from retrieval.chroma import ChromaStore
+from retrieval.errors import ChromaFailed
 from retrieval.types import Mask, Rows, Scores, Vector, Vectors
 
 # At 20,000 x 768 the exact product takes about 2 ms here, as long as a Chroma query, and it takes any mask.
 EXACT_BELOW = 20_000
 FEW = 4  # where less than a fourth of the rows is allowed, those alone are compared: copying them is the price
 MASKED_OVERFETCH = 256  # up to so many masked rows are fetched on top; beyond, the exact path answers
-CHROMA_BATCH = 5_000  # its largest batch is 5,461
-# Measured against exact search: the library's defaults find 63 % of neighbours on harder data, these 99 %.
-HNSW = {"space": "cosine", "max_neighbors": 32, "ef_construction": 200, "ef_search": 400}
+RETRY_AFTER_S = 30.0  # for so long a Chroma that failed is not asked again
 
 
 def top_rows(scores: Scores, k: int) -> Rows:
@@ -88,14 +84,17 @@ class ExactVectors:
 
 
 class ChromaVectors:
-    """VectorIndex whose candidates come from a Chroma collection that `write_chroma` made of the same matrix."""
+    """VectorIndex whose candidates come from a Chroma collection that holds the same matrix.
 
-    def __init__(self, matrix: Vectors, folder: Path, name: str, *, exact_below: int = EXACT_BELOW) -> None:
+    Where Chroma fails, the answer is exact, and `degraded` says so for the next RETRY_AFTER_S, in which it is not asked.
+    """
+
+    def __init__(self, matrix: Vectors, store: ChromaStore, name: str, *, exact_below: int = EXACT_BELOW) -> None:
         self._exact = ExactVectors(matrix)
-        self._folder = folder
+        self._store = store
         self._name = name
         self._exact_below = exact_below
-        self._opened: Any = None
+        self._failure: tuple[str, float] | None = None  # what was said, and until when it holds
 
     def __len__(self) -> int:
         """See VectorIndex."""
@@ -105,12 +104,20 @@ class ChromaVectors:
         """See LayeredVectors."""
         return self._exact
 
+    @property
+    def degraded(self) -> str | None:
+        """Why searches are exact where Chroma should propose; None while all is well."""
+        failure = self._failure
+        return failure[0] if failure is not None and time.monotonic() < failure[1] else None
+
     def search(self, query: Vector, k: int, allowed: Mask | None = None) -> tuple[Rows, Scores]:
         """See VectorIndex. Small collections and selective masks are answered exactly."""
         masked = 0 if allowed is None else int(len(allowed) - np.count_nonzero(allowed))
         if len(self) < max(1, self._exact_below) or masked > MASKED_OVERFETCH or k <= 0:
             return self._exact.search(query, k, allowed)
         proposed = self._propose(query, min(k + masked, len(self)))
+        if proposed is None:
+            return self._exact.search(query, k, allowed)
         if allowed is not None:
             proposed = proposed[allowed[proposed]]
         scores = self._exact.score(query, proposed)
@@ -129,15 +136,15 @@ class ChromaVectors:
         """See LayeredVectors."""
         return self._exact.nonzero()
 
-    def _propose(self, query: Vector, k: int) -> Rows:
-        found = self._collection().query(query_embeddings=[query], n_results=k, include=[])
-        return np.array([int(row) for row in found["ids"][0]], dtype=np.int64)
-
-    def _collection(self) -> Any:
-        # Opened on first need: below the exact limit a process never pays for Chroma's import.
-        if self._opened is None:
-            self._opened = _client(self._folder).get_collection(self._name, embedding_function=None)
-        return self._opened
+    def _propose(self, query: Vector, k: int) -> Rows | None:
+        if self.degraded is not None:
+            return None
+        try:
+            return self._store.propose(self._name, query, k)
+        except ChromaFailed as error:
+            # It ends by itself, never by the success of another thread: whoever searched exactly must be told.
+            self._failure = (f"{error}; searches are exact, and slower", time.monotonic() + RETRY_AFTER_S)
+            return None
 
 
 class LayeredVectors:
@@ -168,6 +175,11 @@ class LayeredVectors:
         layered._base = self._base.exact()
         return layered
 
+    @property
+    def degraded(self) -> str | None:
+        """See ChromaVectors."""
+        return self._base.degraded if isinstance(self._base, ChromaVectors) else None
+
     def take(self, rows: Rows) -> Vectors:
         """The stored vectors of `rows`, in their order."""
         vectors = np.empty((len(rows), self._dimension), dtype=np.float32)
@@ -188,55 +200,3 @@ class LayeredVectors:
         scores[in_base] = self._base.score(query, rows[in_base])
         scores[~in_base] = self._delta.score(query, rows[~in_base] - len(self._base))
         return scores
-
-
-def write_chroma(folder: Path, matrices: Mapping[str, Vectors]) -> None:
-    """Make one collection per matrix; ids are row numbers. Call it in a process of its own, on a new folder."""
-    client = _client(folder)
-    for name, matrix in matrices.items():
-        collection = client.create_collection(name, configuration={"hnsw": HNSW}, embedding_function=None)
-        for start in range(0, len(matrix), CHROMA_BATCH):
-            part = matrix[start : start + CHROMA_BATCH]
-            collection.add(ids=[str(start + row) for row in range(len(part))], embeddings=part)
-    client.close()
-
-
-def verify_chroma(folder: Path, matrices: Mapping[str, Vectors], *, sample: int = 200) -> dict[str, float]:
-    """Share of sampled rows that find a vector equal to themselves, per collection. Raises IndexBroken.
-
-    Counts must agree, the distance must be cosine, and at least 99 % must be found again: `count()` alone stays right on
-    a store that lost a fifth of its vectors.
-    """
-    client = _client(folder)
-    recall: dict[str, float] = {}
-    for name, matrix in matrices.items():
-        collection = client.get_collection(name, embedding_function=None)
-        space = collection.configuration_json["hnsw"]["space"]
-        if collection.count() != len(matrix) or space != "cosine":
-            raise IndexBroken(f"{name}: {collection.count()} of {len(matrix)} vectors, {space} distance")
-        recall[name] = _self_recall(collection, matrix, sample)
-        if recall[name] < 0.99:
-            raise IndexBroken(f"{name}: only {recall[name]:.1%} of the vectors find themselves")
-    client.close()
-    return recall
-
-
-def _self_recall(collection: Any, matrix: Vectors, sample: int) -> float:
-    rows = np.unique(np.linspace(0, len(matrix) - 1, num=min(sample, len(matrix)), dtype=np.int64))
-    rows = rows[np.linalg.norm(matrix[rows], axis=1) > 0] if len(matrix) else rows
-    if len(rows) == 0:
-        return 1.0
-    found = collection.query(query_embeddings=matrix[rows], n_results=1, include=[])["ids"]
-    # Equal vectors (the same caption twice) may answer for each other.
-    same = [
-        np.allclose(matrix[int(ids[0])], matrix[row], atol=1e-5) for ids, row in zip(found, rows, strict=True) if ids
-    ]
-    return sum(same) / len(rows)
-
-
-def _client(folder: Path) -> Any:
-    import chromadb
-    from chromadb.config import Settings
-
-    settings = Settings(anonymized_telemetry=False)
-    return chromadb.PersistentClient(str(folder), settings=settings)

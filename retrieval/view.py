@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from knowledge.registry import Registry
+from retrieval.chroma import ChromaStore
 from retrieval.embeddings import EmbeddingStore
 from retrieval.errors import IndexBroken, IndexMismatch, RetrievalError
 from retrieval.facets import FacetReader, Facets
-from retrieval.generation import FORMAT, ITEMS_OF, SKETCHES_FILE, Manifest
+from retrieval.generation import FORMAT, ITEMS_OF, SKETCHES_FILE, Manifest, chroma_of
 from retrieval.index import IndexFolder, contents_of
 from retrieval.leakage import GuardTable
 from retrieval.lexical import TOKENIZER, LayeredLexical, LexicalIndex
@@ -105,21 +106,27 @@ class IndexReader:
     def _state(self) -> tuple[Path | None, int]:
         return self._index.current(), self._registry.corpus_generation()
 
+    def view_of(self, folder: Path) -> View:
+        """A view of one generation that does not serve, finished and perhaps not published. Raises as `view` does."""
+        return self._load(folder)
+
     def _load(self, folder: Path | None) -> View:
         manifest = None if folder is None else self._checked_manifest(folder)
         since = manifest.corpus_generation if manifest else 0
         delta = contents_of(self._registry, self._embeddings, self._index, since=since)
         gone = self._registry.tombstones(since)
 
+        store = None if folder is None or manifest is None else chroma_of(folder, manifest.chroma_url)
+
         def vectors(space: str) -> LayeredVectors:
-            return LayeredVectors(self._base_vectors(folder, space), delta.matrices[space])
+            return LayeredVectors(self._base_vectors(folder, store, space), delta.matrices[space])
 
         def collection(space: str) -> Collection:
             kind = ITEMS_OF[space]
             base = _read_ids(folder, kind)
-            lexical = LayeredLexical(_base_lexical(folder, space), delta.texts[space])
             # A row of the base that went and came back is alive in the delta only.
             alive = np.array([item not in gone for item in base] + [True] * len(delta.ids[kind]), dtype=np.bool_)
+            lexical = LayeredLexical(_base_lexical(folder, space), delta.texts[space], alive[: len(base)])
             return Collection((*base, *delta.ids[kind]), alive, vectors(space), lexical)
 
         captions, passages = collection("captions"), collection("passages")
@@ -156,12 +163,12 @@ class IndexReader:
             )
         return manifest
 
-    def _base_vectors(self, folder: Path | None, space: str) -> ExactVectors | ChromaVectors:
-        if folder is None:
+    def _base_vectors(self, folder: Path | None, store: ChromaStore | None, space: str) -> ExactVectors | ChromaVectors:
+        if folder is None or store is None:
             return ExactVectors(np.zeros((0, self._index.dimensions[space]), dtype=np.float32))
         with _readable():
             matrix: Vectors = np.load(folder / f"{space}.npy", mmap_mode="r", allow_pickle=False)
-        return ChromaVectors(matrix, folder / "chroma", space, exact_below=self._exact_below)
+        return ChromaVectors(matrix, store, space, exact_below=self._exact_below)
 
 
 def _read_ids(folder: Path | None, kind: str) -> Sequence[str]:

@@ -4,7 +4,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,11 +14,18 @@ from knowledge.ingest import Progress
 from knowledge.types import DocumentVersion, FileOutcome, Outcome, Source
 from retrieval.embedder import Embedder
 from retrieval.embeddings import text_key
-from runtime.errors import BuildFailed
+from retrieval.errors import RetrievalError
+from retrieval.generation import damaged_files
+from runtime.errors import BuildFailed, SettingsRefused
 from runtime.home import PATIENCE_S
+from runtime.proof import prove
 from runtime.service import Service
+from runtime.settings import EncoderChoice, encoder_choices, where_named
+from runtime.switching import Switched
 
 PROJECT = Path(__file__).resolve().parent.parent
+
+StepProgress = Callable[[str, int, int], None]  # (step, done, of)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +50,23 @@ class Receipt:
 class Curator:
     """The writing side of a service.
 
-    `waiting` is told when another writer is at work; WriterBusy is raised after `patience_s` seconds of waiting.
+    `waiting` is told when another writer is at work; WriterBusy is raised after `patience_s` seconds of waiting, and
+    EncodersSwitched when the service is of encoders that the home no longer serves.
     """
 
     def __init__(
         self, service: Service, waiting: Callable[[], None] | None = None, *, patience_s: float = PATIENCE_S
     ) -> None:
         self._service = service
-        self._writing = partial(service.home.writing, waiting, patience_s=patience_s)
+        self._waiting = waiting
+        self._patience_s = patience_s
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        with self._service.home.writing(self._waiting, patience_s=self._patience_s):
+            # What an outdated service would take in lacks vectors of the encoders that serve.
+            self._service.must_be_current()
+            yield
 
     def ingest_documents(
         self, uploads: Iterable[Upload], done: Callable[[FileOutcome], None] | None = None
@@ -83,21 +100,83 @@ class Curator:
             self._build(keep_previous=False)
             return Receipt(version.document_id, version.id, len(passages), self._absence(version, passages, texts))
 
-    def reindex(self, progress: Callable[[str, int, int], None] | None = None) -> Path:
-        """Encode what the configured encoders have not seen, remove leftovers, build a generation and switch to it."""
-        service = self._service
-        report = progress or (lambda _step, _done, _of: None)
+    def reindex(self, progress: StepProgress | None = None) -> Path:
+        """Encode what the configured encoders have not seen, remove leftovers, build a generation and switch to it.
+
+        Raises BuildFailed when a check fails; what serves is untouched then.
+        """
         with self._writing():
-            embedder = Embedder(service.encoders, service.embeddings)
-            cases = service.registry.case_captions()
-            loaders = [(picture, partial(service.stored_pixels, picture)) for _, picture, _ in cases]
-            embedder.pictures(loaders, partial(report, "pictures"))
-            embedder.sketches(loaders, partial(report, "sketches"))
-            embedder.captions((caption for *_, caption in cases), partial(report, "captions"))
-            embedder.passages((text for _, text in service.registry.passage_texts()), partial(report, "passages"))
-            self.sweep()
-            # A deletion that was killed left its passages in the generation before: that one goes too.
-            return self._build(keep_previous=False)
+            return self._rebuild(self._service, progress)
+
+    def reindex_with(self, choices: Mapping[str, EncoderChoice], progress: StepProgress | None = None) -> Path:
+        """Build the index of other encoders for these spaces beside the one that serves, then make the home serve it.
+
+        Raises SettingsRefused with the lines to write where the settings name a space, BuildFailed, EncoderMissing.
+        """
+        with self._writing():
+            _refuse_where_named(self._service.home.root, choices)
+            values = {space: _values_of(choice) for space, choice in choices.items()}
+            target = Switched.read(self._service.home.root).to(values)
+            with self._under(choices) as service:
+                final = self._rebuild(service, progress)
+            target.write(self._service.home.root)
+            return final
+
+    def roll_back(self, progress: StepProgress | None = None) -> Path:
+        """Serve the encoders from before the last switch again; once more returns. Raises NothingToRollBack.
+
+        Their index still stands; it is built anew only where it is gone, damaged, or far behind.
+        """
+        home = self._service.home.root
+        with self._writing():
+            now = Switched.read(home)
+            target = now.back()
+            spaces = sorted({*now.serving, *target.serving})
+            choices = encoder_choices(target.serving, self._service.settings.configuration, spaces)
+            _refuse_where_named(home, choices)
+            with self._under(choices) as service:
+                self._encode(service, progress)
+                final = self._still_good(service) or self._rebuild(service, progress)
+            target.write(home)
+            return final
+
+    @contextmanager
+    def _under(self, choices: Mapping[str, EncoderChoice]) -> Iterator[Service]:
+        service = self._service.under(choices)
+        try:
+            yield service
+        finally:
+            service.close()
+
+    def _rebuild(self, service: Service, progress: StepProgress | None) -> Path:
+        self._encode(service, progress)
+        self.sweep()
+        aside = _build_in_child(service)
+        prove(service, aside)
+        # A deletion that was killed left its passages in the generation before: that one goes too.
+        return service.index.publish(aside, keep_previous=False)
+
+    def _encode(self, service: Service, progress: StepProgress | None) -> None:
+        report = progress or (lambda _step, _done, _of: None)
+        embedder = Embedder(service.encoders, service.embeddings)
+        cases = service.registry.case_captions()
+        loaders = [(picture, partial(service.stored_pixels, picture)) for _, picture, _ in cases]
+        embedder.pictures(loaders, partial(report, "pictures"))
+        embedder.sketches(loaders, partial(report, "sketches"))
+        embedder.captions((caption for *_, caption in cases), partial(report, "captions"))
+        embedder.passages((text for _, text in service.registry.passage_texts()), partial(report, "passages"))
+
+    def _still_good(self, service: Service) -> Path | None:
+        """The index these encoders left behind, if it can serve as it is."""
+        current = service.index.current()
+        try:
+            behind = service.registry.changes_since(service.index.corpus_generation() or 0)
+            if current is None or damaged_files(current) or behind > service.settings.merge_above:
+                return None
+            prove(service, current)
+        except (BuildFailed, RetrievalError):
+            return None
+        return current
 
     def sweep(self) -> int:
         """Remove stored files and vectors that nothing points at (an ingest or a deletion was killed).
@@ -111,6 +190,7 @@ class Curator:
             service.blobs.delete(digest)
         service.blobs.sweep_unfinished()
         service.embeddings.delete(service.embeddings.keys() - self._keys_in_use())
+        service.index.sweep_unfinished()
         return len(orphans)
 
     def _keys_in_use(self) -> set[str]:
@@ -159,15 +239,34 @@ class Curator:
             and not service.registry.has_version(version.id)
             and not service.registry.passages(passages),
             "vectors": not remembered.intersection(text_key(text) for text in texts),
-            "index": not service.index.holds(passages),
+            "index": not service.index.holds(passages) and not service.index.kept_by_servers(),
             "files": version.id not in set(service.blobs.digests()),
         }
         return tuple(name for name, absent in checks.items() if absent)
 
 
+def _refuse_where_named(home: Path, choices: Mapping[str, EncoderChoice]) -> None:
+    for space, choice in choices.items():
+        if where := where_named(home, space):
+            lines = "\n".join(f"{key} = {json.dumps(value)}" for key, value in _values_of(choice).items())
+            raise SettingsRefused(
+                f"the encoder of {space} is named in {where}, which beats a switch. Write it there, then run "
+                f"dermacite reindex, which leaves the index of the earlier encoders as it is:\n[{space}]\n{lines}"
+            )
+
+
+def _values_of(choice: EncoderChoice) -> dict[str, str]:
+    values: dict[str, str] = choice.model_dump(mode="json", exclude_none=True)
+    return values
+
+
 def _build_in_child(service: Service) -> Path:
     """Raises BuildFailed; what serves is untouched then."""
-    spaces = {"fingerprints": service.index.fingerprints, "dimensions": service.index.dimensions}
+    index = service.index
+    spaces = {
+        "fingerprints": index.fingerprints, "dimensions": index.dimensions, "names": index.names,
+        "chroma_url": service.settings.chroma_url,
+    }  # fmt: skip
     finished = subprocess.run(
         [sys.executable, "-m", "runtime.index_child", str(service.home.root.resolve())],
         input=json.dumps(spaces),

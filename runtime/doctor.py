@@ -5,14 +5,17 @@ import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from inference.engines.errors import EngineError
 from inference.errors import InferenceError
 from inference.served import ServedModel
 from knowledge.errors import KnowledgeError
 from retrieval.canary import check_legs
 from retrieval.errors import RetrievalError
-from retrieval.generation import damaged_files
+from retrieval.generation import Manifest, chroma_of, damaged_files
 from retrieval.index import contents_of
+from retrieval.listing import recall_told
 from retrieval.sketches import known_sketches
 from runtime.errors import RuntimeRefused
 from runtime.service import Service
@@ -37,6 +40,7 @@ def examine(service: Service) -> Iterator[Check]:
         ("encoders", _encoders),
         ("vectors", _vectors),
         ("index", _index),
+        ("chroma", _chroma),
     )
     for name, check in checks:
         try:
@@ -104,7 +108,27 @@ def _index(service: Service) -> Check:
     if damaged:
         return Check("index", False, f"{current.name}: {len(damaged)} files are damaged", "dermacite reindex")
     view = service.reader.view()
-    return Check("index", True, f"{current.name}, {view.delta_size} newer items beside it, {view.masked} masked")
+    manifest = Manifest.read(current)
+    detail = f"{current.name}, {view.delta_size} newer items beside it, {view.masked} masked"
+    if manifest.recall_at_10:
+        detail += f"; {recall_told(manifest)}"
+    return Check("index", True, detail)
+
+
+def _chroma(service: Service) -> Check:
+    current = service.index.current()
+    if current is None:
+        return Check("chroma", True, "nothing to index yet")
+    manifest = Manifest.read(current)
+    where = manifest.chroma_url or "in the folder of the index"
+    if manifest.chroma_url is not None:
+        store = chroma_of(current, manifest.chroma_url)
+        for space in [space for space, count in manifest.counts.items() if count]:
+            store.propose(space, np.ones(manifest.dimensions[space], dtype=np.float32), 1)
+    if manifest.chroma_url != service.settings.chroma_url:
+        detail = f"{where}, while the setting chroma_url says {service.settings.chroma_url or 'nothing'}"
+        return Check("chroma", True, detail, "dermacite reindex")
+    return Check("chroma", True, where)
 
 
 def _legs(service: Service) -> Iterator[Check]:

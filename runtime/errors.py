@@ -19,6 +19,18 @@ class BuildFailed(RuntimeRefused):
     reason = "build_failed"
 
 
+class EncodersSwitched(RuntimeRefused):
+    """The home was switched to other encoders after this process started; it must be restarted."""
+
+    reason = "encoders_switched"
+
+
+class NothingToRollBack(RuntimeRefused):
+    """There is no earlier choice of encoders to return to."""
+
+    reason = "nothing_to_roll_back"
+
+
 class WriterBusy(RuntimeRefused):
     """Another process is writing to this home and did not finish in time."""
 

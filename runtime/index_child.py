@@ -21,7 +21,7 @@ def main() -> None:
     home = Home(Path(sys.argv[1]))
     spaces = json.load(sys.stdin)
     registry = Registry.in_folder(home.registry)
-    index = IndexFolder(home.indexes, spaces["fingerprints"], spaces["dimensions"])
+    index = IndexFolder(home.indexes, spaces["fingerprints"], spaces["dimensions"], spaces.get("names", {}))
     contents = contents_of(registry, EmbeddingStore(home.embeddings), index)
     guards = {guard.id: guard for guard in registry.case_guards()}
     rows = [guards[case_id] for case_id in contents.ids["cases"]]
@@ -31,7 +31,7 @@ def main() -> None:
         table = GuardTable.of(rows, SketchTable.of(contents.sketches))
         calibrate(contents.matrices["pictures"], labels, table).save(folder)
 
-    sys.stdout.write(str(index.build(contents, finish)))
+    sys.stdout.write(str(index.build(contents, finish, spaces.get("chroma_url"))))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Answers as a person reads them in a terminal, and as a program reads them."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, is_dataclass
 from typing import Any
 
@@ -19,6 +19,8 @@ from inference.types import (
     Opinions,
 )
 from knowledge.types import Document, FileOutcome, Outcome
+from retrieval.generation import Manifest
+from retrieval.listing import IndexSet, recall_told
 from runtime.doctor import Check
 
 SHOWN_CANDIDATES = 5
@@ -172,6 +174,26 @@ def document_lines(document: Document) -> Iterator[str]:
     details = (source.publisher, source.edition, source.jurisdiction, source.effective, source.licence, source.url)
     if any(details):
         yield f"    {', '.join(filter(None, details))}"
+
+
+def built_lines(generation: str, manifest: Manifest) -> Iterator[str]:
+    """What `dermacite reindex` built, and how well it finds neighbours."""
+    yield f"serving {generation}"
+    if manifest.encoders:
+        yield "  encoders: " + _pairs(manifest.encoders)
+    if manifest.recall_at_10:
+        yield "  " + recall_told(manifest)
+
+
+def index_lines(one: IndexSet) -> Iterator[str]:
+    """One set of encoders in a list for a person."""
+    yield f"{'serves' if one.serves else '      '} {one.key}: {_pairs(one.encoders or one.fingerprints)}"
+    size = f"{one.bytes / 1e6:.1f} MB"
+    yield f"       {_pairs(one.counts)}, {size}, corpus generation {one.corpus_generation}, built {one.built_at}"
+
+
+def _pairs(values: Mapping[str, object]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in values.items())
 
 
 def check_line(check: Check) -> str:

@@ -4,7 +4,7 @@ Every part is made when it is first needed, so that listing documents does not w
 """
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
 from importlib.metadata import version
@@ -38,10 +38,11 @@ from retrieval.presets import share_a_space
 from retrieval.search import Encoders
 from retrieval.types import EncoderCard
 from retrieval.view import IndexReader
-from runtime.errors import SettingsRefused
+from runtime.errors import EncodersSwitched, SettingsRefused
 from runtime.home import Home
 from runtime.models import served_models
 from runtime.settings import EncoderChoice, Settings
+from runtime.switching import Switched
 
 
 class Service:
@@ -52,7 +53,20 @@ class Service:
         self.home = home
         self.settings = settings
         self._loading = threading.Lock()
+        self._switched = Switched.read(home.root)
         self._encoders = encoders
+
+    def under(self, choices: Mapping[str, EncoderChoice]) -> "Service":
+        """A second service of the same home, with these encoders for these spaces. Close it when done."""
+        return type(self)(self.home, self.settings.model_copy(update=dict(choices)))
+
+    def must_be_current(self) -> None:
+        """Raises EncodersSwitched when the home was switched to other encoders since this service was made."""
+        if Switched.read(self.home.root).serving != self._switched.serving:
+            raise EncodersSwitched(
+                "the encoders of this home were switched while this process ran; it still answers with the earlier ones. "
+                "Restart it"
+            )
 
     def close(self) -> None:
         """End child processes and give connections back."""
@@ -153,7 +167,8 @@ class Service:
     def index(self) -> IndexFolder:
         """The index generations of the configured encoders."""
         dimensions = {space: card.dimension for space, card in self.cards.items()}
-        return IndexFolder(self.home.indexes, self.fingerprints, dimensions)
+        names = {space: card.name for space, card in self.cards.items()}
+        return IndexFolder(self.home.indexes, self.fingerprints, dimensions, names)
 
     @cached_property
     def reader(self) -> IndexReader:

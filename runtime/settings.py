@@ -1,16 +1,17 @@
 """Every setting on one screen, with its unit and reason. Passed on, never imported.
 
 Strongest first: arguments of the command line, environment (`DERMACITE_ALPHA=0.8`, nested `DERMACITE_PICTURES__CARD=...`),
-`settings.toml` in the home folder, the named configuration.
+`settings.toml` in the home folder, encoders that `dermacite reindex --encoder` switched to, the named configuration.
 """
 
 import os
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
 
 from platformdirs import user_data_path
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -20,13 +21,17 @@ from pydantic_settings import (
     SettingsError,
 )
 
+from retrieval.chroma import allowed_url
+from retrieval.errors import ChromaFailed
 from retrieval.presets import presets
 from runtime.errors import SettingsRefused
+from runtime.switching import Choices, Switched, named_by_environment
 
 PREFIX = "DERMACITE_"
 HOME_VARIABLE = f"{PREFIX}HOME"
 SETTINGS_FILE = "settings.toml"
 _FILE_VALUES = "values_of_the_home_file"
+_SWITCHED = "encoders_switched_to"
 
 # What a name stands for. Every part can be changed by its own key.
 CONFIGURATIONS: dict[str, dict[str, Any]] = {
@@ -130,6 +135,15 @@ class Settings(BaseSettings):
     workers: int = Field(2, ge=1)  # consultations computed at once
     merge_above: int = Field(500, ge=0)  # rows in the delta that start a new index generation
     exact_below: int = Field(20_000, ge=0)  # rows under which search is exact and Chroma is not asked
+    chroma_url: str | None = None  # server for the vectors of the next index (loopback or https); none: its folder
+
+    @field_validator("chroma_url")
+    @classmethod
+    def _safe(cls, url: str | None) -> str | None:
+        try:
+            return None if url is None else allowed_url(url)
+        except ChromaFailed as error:
+            raise ValueError(str(error)) from error
 
     @classmethod
     def settings_customise_sources(
@@ -139,21 +153,37 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:  # fmt: skip
         """Strongest first. No `.env` of the working folder: what a service does must not depend on where it started."""
         given = dict(init_settings()) if isinstance(init_settings, InitSettingsSource) else {}
-        file = given.pop(_FILE_VALUES, {})
+        file, switched = given.pop(_FILE_VALUES, {}), given.pop(_SWITCHED, {})
         return (
             InitSettingsSource(settings_cls, given),
             env_settings,
             InitSettingsSource(settings_cls, file),
+            _SwitchedTo(settings_cls, switched),
             _Named(settings_cls),
         )
 
 
-class _Named(PydanticBaseSettingsSource):
-    """The weakest source: what the chosen configuration stands for, and over it the chosen preset."""
+class _Whole(PydanticBaseSettingsSource):
+    """A source that is one dictionary."""
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:  # noqa: ARG002
-        """Not used: the configuration is one dictionary."""
+        """Not used."""
         return None, field_name, False
+
+
+class _SwitchedTo(_Whole):
+    """Encoders that were switched to, of the spaces that no stronger source names in any part."""
+
+    def __init__(self, settings_cls: type[BaseSettings], choices: Choices) -> None:
+        super().__init__(settings_cls)
+        self._choices = choices
+
+    def __call__(self) -> dict[str, Any]:
+        return {space: dict(choice) for space, choice in self._choices.items() if space not in self.current_state}
+
+
+class _Named(_Whole):
+    """The weakest source: what the chosen configuration stands for, and over it the chosen preset."""
 
     def __call__(self) -> dict[str, Any]:
         """The values, or nothing for an unknown name: validation then says which names there are.
@@ -180,18 +210,36 @@ def default_home() -> Path:
 
 def load_settings(home: Path, **given: Any) -> Settings:
     """The settings of a home folder; `given` beats everything. Raises SettingsRefused naming each wrong key."""
-    file = home / SETTINGS_FILE
     _refuse_unknown_variables()
+    sources = {_FILE_VALUES: _values_of_file(home), _SWITCHED: Switched.read(home).serving}
     try:
-        values = tomllib.loads(file.read_text("utf-8")) if file.is_file() else {}
-        return Settings(**{**{key: value for key, value in given.items() if value is not None}, _FILE_VALUES: values})
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise SettingsRefused(f"{SETTINGS_FILE} in the home folder cannot be read: {error}") from error
+        return Settings(**{**{key: value for key, value in given.items() if value is not None}, **sources})
     except SettingsError as error:
         raise SettingsRefused(f"the environment is wrong: {error}. Keys: docs/settings.md") from error
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
         raise SettingsRefused(f"settings are wrong: {wrong}. Keys: docs/settings.md") from error
+
+
+def encoder_choices(switched: Choices, configuration: str, spaces: Iterable[str]) -> dict[str, EncoderChoice]:
+    """What serves these spaces after a switch, where no stronger source names them."""
+    named = CONFIGURATIONS[configuration]
+    return {space: EncoderChoice(**(switched.get(space) or named[space])) for space in spaces}
+
+
+def where_named(home: Path, space: str) -> str | None:
+    """What names the encoder of `space` and so beats a switch of encoders, or None."""
+    if named_by_environment(PREFIX, space):
+        return f"the environment ({PREFIX}{space.upper()}...)"
+    return SETTINGS_FILE if space in _values_of_file(home) else None
+
+
+def _values_of_file(home: Path) -> dict[str, Any]:
+    file = home / SETTINGS_FILE
+    try:
+        return tomllib.loads(file.read_text("utf-8")) if file.is_file() else {}
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingsRefused(f"{SETTINGS_FILE} in the home folder cannot be read: {error}") from error
 
 
 def _refuse_unknown_variables() -> None:

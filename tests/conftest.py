@@ -17,7 +17,7 @@ from hypothesis import settings
 
 from tests.fakes import Corpus, fill
 
-pytest_plugins = ["tests.sample"]
+pytest_plugins = ["tests.sample", "tests.chroma_server"]
 
 GOLDEN = Path(__file__).parent / "golden"
 

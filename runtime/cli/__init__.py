@@ -2,12 +2,13 @@
 
 from runtime.cli.asking import diagnose, search
 from runtime.cli.group import main
-from runtime.cli.knowledge import documents, ingest, reindex
+from runtime.cli.indexing import indexes, reindex
+from runtime.cli.knowledge import documents, ingest
 from runtime.cli.measuring import evaluate
 from runtime.cli.models import labels, models
 from runtime.cli.operating import doctor, serve
 
-for command in (ingest, documents, reindex, search, diagnose, serve, doctor, evaluate, models, labels):
+for command in (ingest, documents, reindex, indexes, search, diagnose, serve, doctor, evaluate, models, labels):
     main.add_command(command)
 
 __all__ = ["main"]

@@ -119,23 +119,6 @@ def documents_delete(lazy: Lazy, document_id: str, as_json: bool) -> None:
         click.echo(f"absent from: {', '.join(receipt.absent_from)}")
 
 
-@click.command()
-@AS_JSON
-@click.pass_obj
-def reindex(lazy: Lazy, as_json: bool) -> None:
-    """Build a new index generation from the registry with the configured encoders, verify it and switch to it."""
-    curator = lazy.curator()
-    steps: dict[str, int] = {}
-    with bar("encoding", None) as advance:
-
-        def progress(step: str, done: int, of: int) -> None:
-            advance(done - steps.get(step, 0), of)
-            steps[step] = done
-
-        folder = curator.reindex(progress)
-    click.echo(printing.as_json({"generation": folder.name, "encoded": steps}) if as_json else f"serving {folder.name}")
-
-
 def uploads_of(path: Path) -> Iterator[Upload]:
     """The PDFs that a path means, with what a documents.jsonl says of them."""
     if path.is_file():

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from retrieval.chroma import ChromaStore, chroma_at, chroma_in
 from retrieval.protocols import VectorIndex
 from retrieval.types import Mask, Rows, Vector, Vectors
 from retrieval.vectors import ChromaVectors, ExactVectors, LayeredVectors
@@ -17,8 +18,8 @@ DIMENSION = 32
 WRITE = """
 import sys, numpy
 from pathlib import Path
-from retrieval.vectors import write_chroma
-write_chroma(Path(sys.argv[1]), dict(numpy.load(sys.argv[2])))
+from retrieval.chroma import chroma_in
+chroma_in(Path(sys.argv[1])).write(dict(numpy.load(sys.argv[2])))
 """
 
 
@@ -56,15 +57,25 @@ def chroma_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "chroma"
 
 
+@pytest.fixture(scope="session")
+def served(chroma_server: str) -> ChromaStore:
+    store = chroma_at(chroma_server, "contract", timeout_s=60)
+    store.write({**MATRICES, **{f"{name}-base": base_of(matrix) for name, matrix in MATRICES.items()}})
+    return store
+
+
 Build = Callable[[str], VectorIndex]
+KINDS = ["exact", "chroma", "chroma server", "layered exact", "layered chroma", "layered chroma server"]
 
 
-@pytest.fixture(params=["exact", "chroma", "layered exact", "layered chroma"])
-def build(request: pytest.FixtureRequest, chroma_folder: Path) -> Build:
+@pytest.fixture(params=KINDS)
+def build(request: pytest.FixtureRequest) -> Build:
     """Makes the implementation under test, over a matrix by name."""
 
     def chroma(name: str, matrix: Vectors) -> ChromaVectors:
-        return ChromaVectors(matrix, chroma_folder, name, exact_below=0)
+        on_server = request.param.endswith("server")
+        store = request.getfixturevalue("served") if on_server else chroma_in(request.getfixturevalue("chroma_folder"))
+        return ChromaVectors(matrix, store, name, exact_below=0)
 
     def index(name: str) -> VectorIndex:
         matrix = MATRICES[name]
@@ -72,7 +83,7 @@ def build(request: pytest.FixtureRequest, chroma_folder: Path) -> Build:
         match request.param:
             case "exact":
                 return ExactVectors(matrix)
-            case "chroma":
+            case "chroma" | "chroma server":
                 return chroma(name, matrix)
             case "layered exact":
                 return LayeredVectors(ExactVectors(base), matrix[len(base) :])
@@ -192,12 +203,13 @@ def test_an_empty_index_finds_nothing(build: Build, k: int) -> None:
 
 
 def test_what_chroma_proposes_is_put_in_order_here(chroma_folder: Path) -> None:
-    class Backwards(ChromaVectors):
-        def _propose(self, query: Vector, k: int) -> Rows:
-            return super()._propose(query, k)[::-1]
+    class Backwards(ChromaStore):
+        def propose(self, name: str, query: Vector, k: int) -> Rows:
+            return chroma_in(chroma_folder).propose(name, query, k)[::-1]
 
     matrix = MATRICES["repeated"]
-    rows, _ = Backwards(matrix, chroma_folder, "repeated", exact_below=0).search(matrix[5], len(matrix))
+    backwards = Backwards(lambda: None, "nowhere")
+    rows, _ = ChromaVectors(matrix, backwards, "repeated", exact_below=0).search(matrix[5], len(matrix))
     assert rows.tolist() == ExactVectors(matrix).search(matrix[5], len(matrix))[0].tolist()
 
 

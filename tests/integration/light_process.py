@@ -52,7 +52,7 @@ class LightService(Service):
     """The one assembly, with light encoders."""
 
     def _load_encoders(self) -> Encoders:
-        return Encoders(**{space: LightEncoder(card) for space, card in self.cards.items()})
+        return Encoders(**{space: LightEncoder(card, self._choice(space).folder) for space, card in self.cards.items()})
 
 
 def open_light(home: Path, settings: Settings | None = None) -> Service:

@@ -116,7 +116,7 @@ def written(file: Path, data: bytes) -> Path:
 COMMANDS = (
     (), ("ingest",), ("ingest", "documents"), ("ingest", "cases"), ("documents",), ("documents", "list"),
     ("documents", "show"), ("documents", "delete"), ("reindex",), ("search",), ("diagnose",), ("serve",), ("doctor",),
-    ("models",), ("models", "list"), ("models", "show"), ("models", "command"), ("labels",), ("labels", "parse"),
+    ("indexes",), ("models",), ("models", "list"), ("models", "show"), ("models", "command"), ("labels",), ("labels", "parse"),
 )  # fmt: skip
 
 

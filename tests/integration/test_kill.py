@@ -6,13 +6,16 @@ import os
 import random
 import runpy
 import signal
+import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 from reportlab.lib.pagesizes import A5
@@ -219,6 +222,61 @@ def test_a_killed_reindex_leaves_the_old_generation_serving_and_the_next_one_swe
         assert service.index.unfinished() == []
         assert service.index.current() != serving
         assert all(check.healthy for check in examine(service))
+
+
+def index_of_others_stands(home: Path) -> bool:
+    return len(list((home / "indexes").glob("*/current"))) == 2
+
+
+@pytest.mark.parametrize("moment", [build_begins, build_is_done, index_of_others_stands, *random_moments(3, 1)])
+def test_a_killed_switch_of_encoders_leaves_the_old_ones_serving_or_the_new(
+    home_with_cases: Path, tmp_path: Path, moment: Moment | float
+) -> None:
+    home = home_with_cases
+    (tmp_path / "weights").mkdir()
+    (tmp_path / "weights" / "model.safetensors").write_bytes(b"other weights")
+    switch = ("reindex", "--encoder", f"captions=minilm@{tmp_path / 'weights'}")
+    with opened(home) as service:
+        serving = service.index.current()
+    kill_at(home, switch, moment)
+    until(lambda: not orphans(home))
+    switched = (home / "encoders.json").exists()
+    with opened(home) as service:
+        assert (service.index.current() == serving) is not switched
+        assert len(service.reader.view().cases.ids) == CASES
+        assert all(check.healthy for check in examine(service))
+        Curator(service).reindex()
+        assert service.index.unfinished() == []
+
+
+def test_searches_go_on_while_an_index_is_built(home_with_cases: Path) -> None:
+    """Their times during a build are those without it: its process takes a core, never the lock of a reader."""
+    with opened(home_with_cases) as service:
+        query = service.reader.view().cases.pictures.take(np.array([0]))[0]
+
+        def search_s() -> float:
+            started = time.perf_counter()
+            service.reader.view().cases.pictures.search(query, 10)
+            return time.perf_counter() - started
+
+        def times(going: Callable[[], bool]) -> list[float]:
+            found = []
+            while going():
+                found.append(search_s())
+                time.sleep(0.002)
+            return found
+
+        countdown = iter(range(200))
+        quiet = times(lambda: next(countdown, None) is not None)
+        with ThreadPoolExecutor(1) as writer:
+            building = writer.submit(Curator(service).reindex)
+            busy = times(lambda: not building.done())
+            before = service.index.current()
+        assert building.result() == before
+        assert len(busy) > 50, "the build was over before it was measured"
+        # A search that waited for the build would take as long as it: seconds.
+        assert statistics.median(busy) < 5 * statistics.median(quiet) + 0.01
+        assert sorted(busy)[int(0.95 * len(busy))] < 0.25
 
 
 def test_a_build_that_outlives_its_killed_parent_does_no_harm(home_with_cases: Path) -> None:

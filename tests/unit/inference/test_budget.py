@@ -17,6 +17,7 @@ pytestmark = pytest.mark.anyio
 
 ITEM = 1_000  # bytes of an item, of which a tokenizer makes a quarter as many tokens
 ROOM = 100  # tokens of the answer
+FRAME = 64 + 16  # what the bound allows a template, once and for one turn
 
 
 @pytest.fixture
@@ -75,15 +76,15 @@ def test_a_model_with_smaller_squares_needs_more_of_them() -> None:
 
 async def test_what_the_bound_proves_is_not_counted() -> None:
     engine = FakeEngine(tokens=quarter)
-    found = await fit(4 * ITEM + 16 + ROOM, 3, engine)
-    assert (found.items, found.known_by, found.prompt_tokens) == (3, "bound", 4 * ITEM + 16)
+    found = await fit(4 * ITEM + FRAME + ROOM, 3, engine)
+    assert (found.items, found.known_by, found.prompt_tokens) == (3, "bound", 4 * ITEM + FRAME)
     assert items_of(found.request) == 3
     assert engine.asked == 0
 
 
 async def test_one_byte_over_the_bound_is_counted() -> None:
     engine = FakeEngine(tokens=quarter)
-    found = await fit(4 * ITEM + 16 + ROOM - 1, 3, engine)
+    found = await fit(4 * ITEM + FRAME + ROOM - 1, 3, engine)
     assert (found.items, found.known_by, found.prompt_tokens) == (3, "counted", ITEM)
     assert len(engine.counted) == 1
 
@@ -113,7 +114,7 @@ async def test_halving_asks_few_times() -> None:
 
 async def test_an_engine_that_cannot_count_is_held_to_the_bound() -> None:
     engine = FakeEngine(tokens=None)
-    found = await fit(3 * ITEM + 16 + ROOM, 8, engine)
+    found = await fit(3 * ITEM + FRAME + ROOM, 8, engine)
     assert (found.items, found.known_by) == (2, "bound")
 
 

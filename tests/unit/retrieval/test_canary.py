@@ -8,8 +8,10 @@ import pytest
 from numpy.typing import NDArray
 
 from retrieval.canary import check_legs
+from retrieval.cases import CaseOptions
+from retrieval.leakage import Probe
 from retrieval.lexical import LayeredLexical, LexicalIndex
-from retrieval.search import Encoders
+from retrieval.search import Encoders, neighbours
 from retrieval.types import Vectors
 from retrieval.vectors import ExactVectors, LayeredVectors
 from retrieval.view import CaseCollection, Collection, View
@@ -155,3 +157,20 @@ def test_a_verdict_says_what_mends_it(filled: Corpus) -> None:
     details = {check.leg: check.detail for check in check_legs(dead, filled.encoders, filled.registry, stored)}
     assert "dermacite reindex" in details["passage meaning"]
     assert details["picture"] == "recognised 2 known items"
+
+
+def test_without_the_picture_or_the_note_the_neighbours_of_known_cases_are_others(filled: Corpus) -> None:
+    view = filled.reader().view()
+    captions = [case.caption for case in filled.registry.cases(view.cases.ids).values()]
+
+    def ranked(number: int, alpha: float) -> list[str]:
+        # A known picture with the note of another case, so that both legs have something to say.
+        picture, note = view.cases.pictures.take(np.array([number])), captions[(number + 5) % len(captions)]
+        found = neighbours(view, filled.encoders, picture, note, Probe(), CaseOptions(k=10, alpha=alpha))
+        return [hit.id for hit in found.hits]
+
+    served = [ranked(number, 0.7) for number in range(12)]
+    for alone in (0.0, 1.0):
+        changed = [both != ranked(number, alone) for number, both in enumerate(served)]
+        # Twelve cases are few: now and then one leg decides the whole order.
+        assert sum(changed) >= 10

@@ -23,13 +23,16 @@ from tests.fakes import COLOURS, ROOT, Corpus, FakeImageEncoder, FakeTextEncoder
 LOSING = """
 import sys
 from pathlib import Path
-import numpy, retrieval.generation, retrieval.vectors
+import numpy
+from retrieval.chroma import chroma_in
+from retrieval.errors import IndexBroken
 matrix = numpy.load(sys.argv[2])
-retrieval.vectors.write_chroma(Path(sys.argv[1]), {"lost": matrix[:-1], "turned": numpy.roll(matrix, 1, axis=0)})
+store = chroma_in(Path(sys.argv[1]))
+store.write({"lost": matrix[:-1], "turned": numpy.roll(matrix, 1, axis=0)})
 for name in ("lost", "turned"):
     try:
-        retrieval.vectors.verify_chroma(Path(sys.argv[1]), {name: matrix})
-    except retrieval.vectors.IndexBroken as error:
+        store.verify({name: matrix})
+    except IndexBroken as error:
         print(error)
 """
 
@@ -60,6 +63,7 @@ def test_a_generation_says_what_it_holds(built: Corpus, generation: Path) -> Non
     manifest = Manifest.read(generation)
     assert manifest.counts == {"pictures": 12, "captions": 12, "passages": 4}
     assert manifest.dimensions == {"pictures": 48, "captions": 64, "passages": 64}
+    assert manifest.recall_at_10 == {"pictures": 1.0, "captions": 1.0, "passages": 1.0}
     assert manifest.self_recall == {"pictures": 1.0, "captions": 1.0, "passages": 1.0}
     assert manifest.fingerprints == built.index.fingerprints
     assert (manifest.format, manifest.tokenizer) == (FORMAT, TOKENIZER)

@@ -1,0 +1,52 @@
+"""A real Chroma server on loopback, started when a test first needs it."""
+
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+DEADLINE_S = 60
+RUN = "import sys; from chromadb.cli.cli import app; sys.argv = ['chroma', *sys.argv[1:]]; app()"
+
+
+class ChromaServer:
+    """`chroma run` with its data in `folder`; `url` is where it answers."""
+
+    def __init__(self, folder: Path) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        self.url = f"http://127.0.0.1:{port}"
+        command = ["run", "--path", str(folder), "--host", "127.0.0.1", "--port", str(port)]
+        with (folder.parent / f"{folder.name}.log").open("wb") as log:
+            self._process = subprocess.Popen([sys.executable, "-c", RUN, *command], stdout=log, stderr=log)
+        self._wait()
+
+    def stop(self) -> None:
+        """End it as an operator would, and wait until it is gone."""
+        self._process.terminate()
+        self._process.wait(DEADLINE_S)
+
+    def _wait(self) -> None:
+        deadline = time.monotonic() + DEADLINE_S
+        while True:
+            try:
+                httpx.get(f"{self.url}/api/v2/heartbeat", trust_env=False).raise_for_status()
+                return
+            except httpx.HTTPError:
+                assert self._process.poll() is None, "the Chroma server ended"
+                assert time.monotonic() < deadline, "the Chroma server did not come up"
+                time.sleep(0.05)
+
+
+@pytest.fixture(scope="session")
+def chroma_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a server that all tests share."""
+    server = ChromaServer(tmp_path_factory.mktemp("chroma") / "server")
+    yield server.url
+    server.stop()
