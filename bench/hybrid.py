@@ -20,8 +20,8 @@ import numpy as np
 
 from bench.material import (
     ENCODED,
+    KEPT,
     drawn_vectors,
-    embedded_encoder,
     made_passages,
     made_queries,
     memory_mb,
@@ -54,6 +54,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--passages", type=int, default=100_000)
     parser.add_argument("--texts", type=Path, help="a corpus.jsonl instead of the sample guidelines")
+    parser.add_argument("--kept", type=Path, default=KEPT, help="where encoded vectors are kept for the next run")
     parser.add_argument("--profile", action="store_true", help="say where the time of a search goes")
     given = parser.parse_args()
     sentences = real_sentences(given.texts)
@@ -61,7 +62,7 @@ def main() -> None:
         home = Path(folder)
         service = open_service(home, load_settings(home))
         try:
-            _fill(service, made_passages(sentences, given.passages))
+            _fill(service, made_passages(sentences, given.passages), given.kept)
             collection = _load(service)
             _search(service, collection, made_queries(sentences, QUERIES + WARM), profiled=given.profile)
             _commit(service)
@@ -69,9 +70,12 @@ def main() -> None:
             service.close()
 
 
-def _fill(service: Service, passages: Sequence[str]) -> None:
-    vectors = drawn_vectors(embedded_encoder(), passages)
-    print(f"{len(passages)} passages made from real sentences; {ENCODED} vectors are encoded, the others drawn")
+def _fill(service: Service, passages: Sequence[str], kept: Path) -> None:
+    vectors = drawn_vectors(service.encoders.passages, passages, kept)
+    print(
+        f"{len(passages)} passages made from real sentences; {ENCODED} vectors are encoded, the others drawn",
+        flush=True,
+    )
     started = time.perf_counter()
     _register(service.registry, service.embeddings, service.fingerprints["passages"], passages, vectors)
     print(f"put into the registry and the embedding store: {time.perf_counter() - started:.1f} s")
@@ -206,7 +210,9 @@ def _commit(service: Service) -> None:
 
     Curator(service).ingest_documents(uploads_of(SAMPLE), found)
     for loaded, searched in waited:
-        print(f"a new document is searchable {loaded + searched:.2f} s after its commit, {loaded:.2f} s of them to load")
+        print(
+            f"a new document is searchable {loaded + searched:.2f} s after its commit, {loaded:.2f} s of them to load"
+        )
 
 
 if __name__ == "__main__":

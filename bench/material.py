@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from knowledge.pdf import PdfExtractor, PdfLimits
+from retrieval.embeddings import EmbeddingStore, text_key
 from retrieval.encoders import encoder_card, load_text_encoder, quick_loading
 from retrieval.protocols import TextEncoder
 from retrieval.types import Vectors
@@ -26,7 +27,8 @@ from retrieval.vectors import write_chroma
 from runtime.demo import SAMPLE
 
 SENTENCES = 4  # a passage; about 60 words
-ENCODED = 1_000  # passages that are encoded; the covariance of 384 dimensions needs more rows than that
+ENCODED = 500  # passages that are encoded; the covariance of 384 dimensions needs more rows than that
+KEPT = Path(tempfile.gettempdir()) / "dermacite-bench-vectors.sqlite3"
 FIRST_WORDS = 12  # of a sentence that is asked as a query
 
 _SENTENCE = re.compile(r"(?<=[.?!])\s+")
@@ -73,9 +75,22 @@ def made_queries(sentences: Sequence[str], count: int) -> list[str]:
     return [" ".join(sentence.split()[:FIRST_WORDS]) for sentence in chosen]
 
 
-def drawn_vectors(encoder: TextEncoder, passages: Sequence[str]) -> Vectors:
+def encoded(encoder: TextEncoder, texts: Sequence[str], kept: Path) -> Vectors:
+    """[n, dimension]. `kept` is a file that spares a second run the encoding of the same texts."""
+    store = EmbeddingStore(kept)
+    keys = [text_key(text) for text in texts]
+    found = store.get(encoder.fingerprint, keys)
+    missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in found}
+    if missing:
+        vectors = encoder.encode_documents(list(missing.values()))
+        store.put(encoder.fingerprint, list(missing), vectors)
+        found.update(zip(missing, vectors, strict=True))
+    return np.stack([found[key] for key in keys])
+
+
+def drawn_vectors(encoder: TextEncoder, passages: Sequence[str], kept: Path) -> Vectors:
     """One a passage: those of the first ENCODED are theirs, the others have their mean and covariance."""
-    real = encoder.encode_documents(passages[:ENCODED])
+    real = encoded(encoder, passages[:ENCODED], kept)
     mean, deviations = real.mean(axis=0), real - real.mean(axis=0)
     # Normal numbers times the deviations / sqrt(n) have exactly the sample's covariance.
     source = np.random.default_rng(0)

@@ -122,7 +122,9 @@ SYSTEMS: dict[str, Callable[[Task], Search]] = {"langchain": langchain, "haystac
 def measure(folder: Path, encode: Encode, build: Callable[[Task], Search]) -> None:
     """Build, ask every query, print. Each query is encoded alone first, then searched with the encoding in it."""
     texts = list(_lines(folder / "texts.jsonl"))
-    task = Task([one["id"] for one in texts], [one["text"] for one in texts], np.load(folder / "vectors.npy"), encode, folder)
+    task = Task(
+        [one["id"] for one in texts], [one["text"] for one in texts], np.load(folder / "vectors.npy"), encode, folder
+    )
     queries = list(_lines(folder / "queries.jsonl"))
     before, started = _own_mb(), time.perf_counter()
     search = build(task)

@@ -24,8 +24,10 @@ from typing import Any
 import numpy as np
 
 from bench.material import (
+    KEPT,
     drawn_vectors,
     embedded_encoder,
+    encoded,
     made_passages,
     p50_p95,
     real_sentences,
@@ -68,6 +70,7 @@ def main() -> None:
     parser.add_argument("--passages", type=int, default=100_000, help="0: only the collection itself")
     parser.add_argument("--seconds", type=int, default=900, help="after which a system is given up")
     parser.add_argument("--peers", type=Path, default=PEERS, help="the interpreter of the peers")
+    parser.add_argument("--kept", type=Path, default=KEPT, help="where encoded vectors are kept for the next run")
     parser.add_argument("--ours", action="store_true", help="be the process of our side")
     given = parser.parse_args()
     if given.ours:
@@ -75,12 +78,12 @@ def main() -> None:
         measure(given.folder, lambda text: encoder.encode_queries([text])[0], lambda task: _ours(task, encoder))
         return
     collection, encoder = read_collection(given.folder), embedded_encoder()
-    vectors = encoder.encode_documents(list(collection.texts.values()))
+    vectors = encoded(encoder, list(collection.texts.values()), given.kept)
     _compare(given, collection.texts, vectors, collection.queries, collection)
     if given.passages:
         made = made_passages(real_sentences(given.folder / "corpus.jsonl"), given.passages)
         texts = {f"m{row}": text for row, text in enumerate(made)}
-        _compare(given, texts, drawn_vectors(encoder, made), collection.queries, None)
+        _compare(given, texts, drawn_vectors(encoder, made, given.kept), collection.queries, None)
 
 
 def _ours(task: Task, encoder: TextEncoder) -> Search:
@@ -108,7 +111,10 @@ def _compare(
     queries: Mapping[str, str],
     judged: TestCollection | None,
 ) -> None:
-    print(f"\n{len(texts)} texts, {len(queries)} queries, {ROUNDS} times each" + ("" if judged else "; most vectors drawn"))
+    print(
+        f"\n{len(texts)} texts, {len(queries)} queries, {ROUNDS} times each"
+        + ("" if judged else "; most vectors drawn")
+    )
     names = ("encode p50", "search p50", "p95", "over encode", "ratio", "build s", "memory MB", "nDCG@10")
     print(f"{'ms a query':<12}" + "".join(f"{name:>13}" for name in names))
     least = None
