@@ -59,6 +59,7 @@ class Result:
     own_mb: float = 0.0
     encode_ms: list[float] = field(default_factory=list)
     search_ms: list[float] = field(default_factory=list)
+    over_cpu_ms: list[float] = field(default_factory=list)  # processor time of a search without that of encoding
     rankings: dict[str, list[str]] = field(default_factory=dict)
     failed: str = ""
 
@@ -115,15 +116,15 @@ def _compare(
         f"\n{len(texts)} texts, {len(queries)} queries, {ROUNDS} times each"
         + ("" if judged else "; most vectors drawn")
     )
-    names = ("encode p50", "search p50", "p95", "over encode", "ratio", "build s", "memory MB", "nDCG@10")
+    names = ("encode p50", "search p50", "p95", "over encode", "CPU over", "ratio", "build s", "memory MB", "nDCG@10")
     print(f"{'ms a query':<12}" + "".join(f"{name:>13}" for name in names))
-    least = None
+    first = None
     for system in (OURS, *SYSTEMS):
         with tempfile.TemporaryDirectory() as folder:
             _write(Path(folder), texts, vectors, queries)
             result = _run(system, Path(folder), given)
-        least = least or (statistics.median(result.search_ms) if result.search_ms else None)
-        print(f"{system:<12}{_figures(result, least, judged)}", flush=True)
+        first = first or (statistics.median(result.search_ms) if result.search_ms else None)
+        print(f"{system:<12}{_figures(result, first, judged)}", flush=True)
 
 
 def _write(folder: Path, texts: Mapping[str, str], vectors: Vectors, queries: Mapping[str, str]) -> None:
@@ -164,15 +165,17 @@ def _take(result: Result, line: Mapping[str, Any]) -> None:
     else:
         result.encode_ms.append(line["encode_ms"])
         result.search_ms.append(line["ms"])
+        result.over_cpu_ms.append(line["over_cpu_ms"])
         result.rankings[line["query"]] = line["ranking"]
 
 
-def _figures(result: Result, least: float | None, judged: TestCollection | None) -> str:
+def _figures(result: Result, first: float | None, judged: TestCollection | None) -> str:
     if not result.search_ms:
         return f"   {result.failed or 'answered nothing'}"
     encode, (p50, p95) = statistics.median(result.encode_ms), p50_p95(result.search_ms)
     over = statistics.median(_over(result.search_ms, result.encode_ms))
-    figures = [encode, p50, p95, over, p50 / (least or p50), result.ready, result.own_mb]
+    figures = [encode, p50, p95, over, statistics.median(result.over_cpu_ms), p50 / (first or p50)]
+    figures += [result.ready, result.own_mb]
     shown = "".join(f"{figure:>13.1f}" for figure in figures)
     quality = f"{_quality(result, judged):>13.4f}" if judged else f"{'':>13}"
     return shown + quality + (f"   {result.failed} ({len(result.search_ms)} searches)" if result.failed else "")
