@@ -47,7 +47,7 @@ def langchain(task: Task) -> Search:
 
     known = dict(zip(task.texts, task.vectors.tolist(), strict=True))
 
-    class Prepared(Embeddings):
+    class Prepared(Embeddings):  # type: ignore[misc]
         def embed_documents(self, texts: list[str]) -> list[list[float]]:
             return [known[text] for text in texts]
 
