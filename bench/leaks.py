@@ -159,7 +159,7 @@ def _growth(known: Sequence[Known], chosen: Sequence[int]) -> None:
     print(f"\n{'rows':>8}{''.join(f'{name:>13}' for name in names)}   ({len(queries)} altered queries)")
     for rows in GROWTH:
         started = time.perf_counter()
-        table = SketchTable.of(_grown(_sketches(known), rows))
+        table = SketchTable.of(grown_sketches(_sketches(known), rows))
         figures = [time.perf_counter() - started]
         wall, processor, missed = [], [], 0
         for row, pixels in queries:
@@ -184,7 +184,7 @@ def _varied(known: Sequence[Known], chosen: Sequence[int]) -> Iterator[tuple[int
         yield row, np.asarray(steps[1](steps[0](known[row].image)))
 
 
-def _grown(sketches: Sketches, rows: int) -> Sketches:
+def grown_sketches(sketches: Sketches, rows: int) -> Sketches:
     """The sketches, then mixtures of two of them with 20 to 80 % of each, a shade lighter or darker."""
     source = np.random.default_rng(0)
     extra = max(0, rows - len(sketches))

@@ -34,7 +34,7 @@ class Switched:
             found = cls(**json.loads((home / ENCODERS_FILE).read_text("utf-8")))
             if set(found.serving) - set(SPACES):
                 raise ValueError("it names a space that does not exist")
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):  # of a home that is no folder others say more
             return cls()
         except (OSError, ValueError, TypeError) as error:
             raise SettingsRefused(

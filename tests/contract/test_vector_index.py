@@ -231,3 +231,22 @@ def test_a_zero_row_is_told_from_a_vector_in_both_layers() -> None:
     matrix[[1, 4]] = 0
     index = LayeredVectors(ExactVectors(matrix[:3]), matrix[3:])
     assert index.nonzero().tolist() == [True, False, True, True, False, True]
+
+
+@pytest.mark.parametrize("share", [None, 0.9, 0.3, 0.01], ids=["all", "most", "some", "few"])
+@pytest.mark.parametrize("name", ["random", "clustered", "close"])
+def test_exact_search_is_the_sum_of_every_row_cut_at_k(name: str, share: float | None) -> None:
+    """However few rows a mask leaves: rows, order and last bits are those of scoring everything."""
+    rng = np.random.default_rng(19)
+    # Vectors that differ in their last bits only: another order of summing would put them in another order.
+    close = unit(np.ones((1_200, DIMENSION)) + 1e-7 * rng.normal(size=(1_200, DIMENSION)))
+    matrix = close if name == "close" else MATRICES[name]
+    allowed = None if share is None else rng.random(len(matrix)) < share
+    index = ExactVectors(matrix)
+    for query in random_matrix(20, 20):
+        everything = index.score(query, np.arange(len(matrix)))
+        eligible = np.arange(len(matrix)) if allowed is None else np.flatnonzero(allowed)
+        expected = eligible[np.lexsort((eligible, -everything[eligible]))][:10]
+        rows, scores = index.search(query, 10, allowed)
+        assert rows.tolist() == expected.tolist()
+        assert np.array_equal(scores, everything[expected])

@@ -22,11 +22,13 @@ from reportlab.lib.utils import ImageReader
 from reportlab.pdfgen.canvas import Canvas
 
 import runtime
+from inference.types import DiagnosisOptions
 from retrieval.encoders import encoder_card, load_image_encoder, load_text_encoder
 from retrieval.index import BUILDING
 from retrieval.protocols import ImageEncoder, TextEncoder
 from retrieval.search import Encoders
 from retrieval.types import EncoderCard
+from runtime import printing
 from runtime.cli import main
 from runtime.service import Service
 
@@ -116,7 +118,8 @@ def written(file: Path, data: bytes) -> Path:
 COMMANDS = (
     (), ("ingest",), ("ingest", "documents"), ("ingest", "cases"), ("documents",), ("documents", "list"),
     ("documents", "show"), ("documents", "delete"), ("reindex",), ("search",), ("diagnose",), ("serve",), ("doctor",),
-    ("indexes",), ("models",), ("models", "list"), ("models", "show"), ("models", "command"), ("labels",), ("labels", "parse"),
+    ("indexes",), ("evaluate",), ("models",),
+    ("models", "list"), ("models", "show"), ("models", "command"), ("labels",), ("labels", "parse"),
 )  # fmt: skip
 
 
@@ -349,9 +352,8 @@ def test_switches_reach_the_answer(command: CommandLine, tmp_path: Path, draw: D
     answer = command.json("diagnose", picture, "--no-passages", "--no-leak-guard", "-k", "2", "--alpha", "1")
     assert {item["kind"] for item in answer["ledger"]} == {"case"}
     assert any("leak guard was switched off" in warning for warning in answer["warnings"])
-    assert answer["trace"]["configuration"]["options"] == {
-        "k": 2, "alpha": 1.0, "cases": True, "passages": False, "leak_guard": False, "leak_report": False,
-    }  # fmt: skip
+    asked = DiagnosisOptions(k=2, alpha=1.0, passages=False, leak_guard=False)
+    assert answer["trace"]["configuration"]["options"] == json.loads(printing.as_json(asked))
 
 
 def test_the_picture_at_fault_is_named_by_its_number(command: CommandLine, tmp_path: Path, draw: Draw) -> None:
@@ -504,7 +506,8 @@ def test_a_healthy_home_is_said_to_be_healthy(command: CommandLine) -> None:
     answer = command.json("doctor")
     assert answer["healthy"] is True
     assert {check["name"] for check in answer["checks"]} == {
-        "registry", "stored files", "leftovers", "encoders", "vectors", "index", "leg: picture", "leg: caption meaning",
+        "registry", "stored files", "leftovers", "encoders", "vectors", "index", "chroma", "leg: picture",
+        "leg: caption meaning",
         "leg: caption words", "leg: passage meaning", "leg: passage words",
     }  # fmt: skip
     text = command("doctor").stdout
@@ -626,9 +629,19 @@ def test_a_served_model_that_cannot_be_reached_is_refused_with_what_to_set(
     command: CommandLine, tmp_path: Path, draw: Draw
 ) -> None:
     picture = written(tmp_path / "query.png", draw("acne", 9))
-    result = command("--configuration", "clinical", "diagnose", picture)
-    assert result.exit_code == 1
-    assert 'classifier = "exemplar"' in result.stderr
+    (command.home / "settings.toml").write_text('classifier = "hikari-sirius"')
+    told = command("diagnose", picture)
+    assert told.exit_code == 1
+    assert "[models.hikari-sirius] url =" in told.stderr
+    nobody = 'classifier = "hikari-sirius"\n[models.hikari-sirius]\nurl = "http://127.0.0.1:9/v1"'
+    (command.home / "settings.toml").write_text(nobody)
+    error = command.json("diagnose", picture, code=1)["error"]
+    assert error["reason"] == "engine_unreachable"
+    assert "inference server runs" in error["message"]
+    answer = command.json("diagnose", picture, "--on-engine-failure", "exemplar")
+    assert any("embedded way answers instead" in warning for warning in answer["warnings"])
+    checks = command.json("doctor", code=1)["checks"]
+    assert [check["healthy"] for check in checks if check["name"] == "model: hikari-sirius"] == [False]
 
 
 def test_wrong_settings_are_refused_by_every_command(command: CommandLine) -> None:

@@ -52,10 +52,13 @@ def test_every_option_reaches_the_pipeline(own_service: Service, picture: Path) 
     result = run(
         own_service, models(), picture, "--note", "scaly plaque", "-k", 2, "--alpha", 0.5, "--no-passages",
         "--references", 1, "--prompt", "P1", "--mask-captions", "--free", "--group", "soft", "--report", "plain",
-        "--on-engine-failure", "abstain", "--seed", 9, "--layout", "evaluation", "--leak-report", "--json",
+        "--on-engine-failure", "abstain", "--seed", 9, "--layout", "evaluation", "--leak-report",
+        "--filter", "label=psoriasis", "--json",
     )  # fmt: skip
     assert result.exit_code == 0, result.output
     options = json.loads(result.output)["trace"]["configuration"]["options"]
+    filters = options.pop("filters")
+    assert {name: value for name, value in filters.items() if value} == {"label": ["psoriasis"]}
     assert options == {
         "k": 2, "alpha": 0.5, "cases": True, "passages": False, "leak_guard": True, "leak_report": True, "references": 1,
         "layout": "evaluation", "prompt": "P1", "captions": "masked", "group": "soft", "constrain": False,

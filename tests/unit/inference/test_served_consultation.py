@@ -342,7 +342,9 @@ def test_voices_that_differ_are_told(shared: Corpus) -> None:
     model = sirius(FakeEngine(naming("psoriasis"), {"acne": 0.6, "psoriasis": 0.3}))
     answer = diagnosis(ask(shared, ServedModels(disease=model)))
     assert answer.candidates[0].label == "acne vulgaris"
-    assert any(one.startswith("hikari-sirius stated psoriasis, but acne vulgaris is more probable") for one in answer.warnings)
+    assert any(
+        one.startswith("hikari-sirius stated psoriasis, but acne vulgaris is more probable") for one in answer.warnings
+    )
     assert any(one.startswith("the reference cases vote for psoriasis") for one in answer.warnings)
 
 
