@@ -505,7 +505,7 @@ def test_http_streams_overflows_fails_and_notices_who_left(
         # Whoever leaves while the server works for him must not keep it from others.
         with pytest.raises(httpx.ReadTimeout):
             client.post("/v1/diagnoses", timeout=0.5, **sent(picture))
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while vllm_server.metric("vllm:num_requests_running") > 0:
             assert time.monotonic() < deadline
             time.sleep(0.05)
