@@ -52,7 +52,9 @@ class VllmServer:
                 env=_environment(),
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,  # the engine runs in child processes: they are stopped as one group
+                # The engine runs in child processes: they are stopped as one group. Not a session of its own, which Linux
+                # schedules as a whole (sched_autogroup): on two cores that kept its caller from running for seconds.
+                process_group=0,
             )
         deadline = time.monotonic() + START
         while not self._generates():

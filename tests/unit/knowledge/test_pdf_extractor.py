@@ -311,7 +311,7 @@ def test_the_time_of_a_document_is_kept_exactly(file: Callable[[bytes], Path]) -
     with PdfExtractor(PdfLimits(seconds=2.5)) as impatient:
         began = time.monotonic()
         found = refusal(impatient, path)
-        assert 2.4 < time.monotonic() - began < 10  # the page itself takes minutes
+        assert 2.4 < time.monotonic() - began < 10  # the page itself takes far longer
         assert (found.reason, found.page) == ("timed_out", 2)
         assert impatient.extract(file(raw_pdf(shown("next file")))).text == "next file"
 
