@@ -55,16 +55,16 @@ class Recorder:
         return getattr(self._engine, name)
 
     async def complete(self, request: ChatRequest) -> Completion:
-        self._sent.answers.append(_json(wire.body(request)))
+        self._sent.answers.append(wire.body(request))
         answer: Completion = await self._engine.complete(request)
         return answer
 
     def stream(self, request: ChatRequest) -> Any:
-        self._sent.answers.append({**_json(wire.body(request)), "stream": True})
+        self._sent.answers.append({**wire.body(request), "stream": True})
         return self._engine.stream(request)
 
     async def score(self, request: ChatRequest, continuations: Sequence[str]) -> tuple[LabelScore, ...]:
-        self._sent.scores += [_json(body) for body in wire.scoring_bodies(request, continuations)]
+        self._sent.scores += wire.scoring_bodies(request, continuations)
         scores: tuple[LabelScore, ...] = await self._engine.score(request, continuations)
         return scores
 
@@ -185,11 +185,6 @@ async def _throughput(work: Callable[[int], Awaitable[None]]) -> float:
         for _ in range(AT_ONCE):
             group.start_soon(worker)
     return CONSULTATIONS / (time.perf_counter() - started)
-
-
-def _json(body: dict[str, Any]) -> dict[str, Any]:
-    """The body as it goes over the wire."""
-    return {**{key: value for key, value in body.items() if key != "extra_body"}, **body["extra_body"]}
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from inference.gathering import Neighbours
 from inference.judging import candidates_of
 from inference.label_probabilities import ranked, tempered_by_group
 from inference.labelsets import LabelSet
-from inference.prompts import Pixels, Reference
+from inference.prompts import ImagePart, Reference
 from inference.reference_shelf import ReferenceShelf
 from inference.served import ServedModel
 from inference.stages import DiseaseQuestion, ask_disease
@@ -44,10 +44,10 @@ def references(
 
 
 async def decide(
-    model: ServedModel, pictures: Sequence[Pixels], shown: tuple[tuple[str, Reference], ...], options: DiagnosisOptions,
+    model: ServedModel, pictures: Sequence[ImagePart], shown: tuple[tuple[str, Reference], ...], options: DiagnosisOptions,
     group: ModelOpinion | None,
 ) -> Decided:  # fmt: skip
-    """Ask stage 2. Raises EngineError."""
+    """Ask stage 2; pictures and references are already prepared for the model. Raises EngineError."""
     profile = model.profile
     constrained = profile.answer.constrained if options.constrain is None else options.constrain
     passed_on = likeliest(group) if options.group is GroupUse.USED else None

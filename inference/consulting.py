@@ -5,6 +5,8 @@ from contextlib import aclosing
 from dataclasses import replace
 from functools import partial
 
+from anyio import to_thread
+
 from inference.abstention import NOTICE, Reason, out_of_domain, unusable_picture, weak_evidence
 from inference.admission import references_of, report_modes
 from inference.citations import count
@@ -19,7 +21,7 @@ from inference.gathering import Neighbours, leading
 from inference.judging import conflict, disagreements, model_reason, no_group
 from inference.narrating import Narrator
 from inference.parts import Parts
-from inference.prompts import Pixels
+from inference.prompts import ImagePart
 from inference.reports import extractive_report
 from inference.served import ServedModel
 from inference.stages import ask_group
@@ -59,6 +61,7 @@ class Consulting:
         self._consultation, self._options = consultation, options
         self._decider: ServedModel | None = parts.models.disease
         self._clock = StepClock()
+        self._prepared: dict[int, Sequence[ImagePart]] = {}  # by their longest side in px
         self._found = Neighbours()
         self._shown: list[Hit] = []
         self._ledger: tuple[Evidence, ...] = ()
@@ -128,7 +131,7 @@ class Consulting:
             return
         try:
             with self._clock.step("group"):
-                heard.append((model, *await ask_group(model, self._pixels, self._options.seed)))
+                heard.append((model, *await ask_group(model, await self._seen_by(model), self._options.seed)))
         except EngineError as error:
             heard.append(error)
 
@@ -158,7 +161,7 @@ class Consulting:
         )
         try:
             with self._clock.step("disease"):
-                decided = await decide(model, self._pixels, shown, self._options, self._opinions.group)
+                decided = await decide(model, await self._seen_by(model), shown, self._options, self._opinions.group)
         except EngineError as error:
             return self._around(error, "stage 2")
         self._heard(model, decided.record)
@@ -206,7 +209,7 @@ class Consulting:
         narrator = Narrator(model, mode, self._candidates[0], self._ledger)
         try:
             with self._clock.step("narrative"):
-                written = narrator.pieces(self._pixels, self._consultation.note, self._options.seed)
+                written = narrator.pieces(await self._seen_by(model), self._consultation.note, self._options.seed)
                 async with aclosing(written) as pieces:
                     async for piece in pieces:
                         yield ReportPiece(piece)
@@ -276,9 +279,16 @@ class Consulting:
 
     # --- what the steps share --------------------------------------------------------------------------------------
 
-    @property
-    def _pixels(self) -> Sequence[Pixels]:
-        return [picture.rgb for picture in self._consultation.pictures]
+    async def _seen_by(self, model: ServedModel) -> Sequence[ImagePart]:
+        """The pictures as this model was trained to see them, made once for all stages that see them alike.
+
+        In a thread: a photograph of 50 megapixels takes a second.
+        """
+        size = model.profile.preprocessing.longest_side
+        if size not in self._prepared:
+            pictures = self._consultation.pictures
+            self._prepared[size] = await to_thread.run_sync(lambda: [model.prepared(one.rgb) for one in pictures])
+        return self._prepared[size]
 
     @property
     def _references(self) -> int:

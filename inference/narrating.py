@@ -11,7 +11,7 @@ from inference.citations import CitationVerifier
 from inference.grounded import read_report
 from inference.labelsets import LabelSet, load_label_set
 from inference.narratives import NarrativeQuestion, PreparedNarrative
-from inference.prompts import Pixels
+from inference.prompts import ImagePart
 from inference.served import ServedModel
 from inference.types import Candidate, Evidence, EvidenceKind, Narrative, ReportMode, StageRecord
 
@@ -29,8 +29,8 @@ class Narrator:
     _prepared: PreparedNarrative | None = None
     _pieces: list[str] = field(default_factory=list)
 
-    async def pieces(self, pictures: Sequence[Pixels], note: str, seed: int) -> AsyncGenerator[str, None]:
-        """The text as it is written. Raises EngineError."""
+    async def pieces(self, pictures: Sequence[ImagePart], note: str, seed: int) -> AsyncGenerator[str, None]:
+        """The text as it is written; pictures are already prepared for the model. Raises EngineError."""
         question = NarrativeQuestion(
             self.mode, self.guide if self.mode is not ReportMode.PLAIN else None, note, _in_turn(self.evidence), seed
         )

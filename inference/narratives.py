@@ -4,8 +4,6 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 
-from anyio import to_thread
-
 from inference.answer_context import Manner, manners
 from inference.answer_text import spoken, words_of
 from inference.budget import Fitted, fitted
@@ -17,7 +15,7 @@ from inference.labels import names_of
 from inference.labelsets import LabelSet
 from inference.profiles import Layout
 from inference.prompt_texts import prompt_hash
-from inference.prompts import GROUNDED_HASH, Message, Pixels, caption_question, grounded_question
+from inference.prompts import GROUNDED_HASH, ImagePart, Message, caption_question, grounded_question
 from inference.served import ServedModel
 from inference.types import Evidence, ReportMode, StageRecord
 
@@ -44,11 +42,13 @@ class PreparedNarrative:
     prompt: str
 
 
-async def prepare(model: ServedModel, pictures: Sequence[Pixels], question: NarrativeQuestion) -> PreparedNarrative:
-    """The question within the model's context. A captioning model sees the first picture only: it was trained on one."""
+async def prepare(model: ServedModel, pictures: Sequence[ImagePart], question: NarrativeQuestion) -> PreparedNarrative:
+    """The question within the model's context, about pictures already prepared for it.
+
+    A captioning model sees the first picture only: it was trained on one.
+    """
     grounded = question.mode is ReportMode.GROUNDED
-    seen = pictures[: model.profile.image_limit] if grounded else pictures[:1]
-    images = [await to_thread.run_sync(model.prepared, rgb) for rgb in seen]
+    images = pictures[: model.profile.image_limit] if grounded else pictures[:1]
     disease = None if question.mode is ReportMode.PLAIN else question.disease
 
     def messages(count: int) -> tuple[Message, ...]:
@@ -64,7 +64,7 @@ async def prepare(model: ServedModel, pictures: Sequence[Pixels], question: Narr
     keys = tuple(item.key for item in question.evidence) if grounded else ()
     fit = await fitted(model, build, len(keys))
     prompt = "grounded" if grounded else "caption" if disease is None else "caption-guided"
-    return PreparedNarrative(fit, keys[: fit.items], keys[fit.items :], len(seen), prompt)
+    return PreparedNarrative(fit, keys[: fit.items], keys[fit.items :], len(images), prompt)
 
 
 async def written(model: ServedModel, prepared: PreparedNarrative) -> AsyncGenerator[str, None]:

@@ -1,14 +1,13 @@
 """Stage 1 and stage 2 on a served model: which group, which disease. Pictures of one patient are asked one by one.
 
 The models were trained on one query picture a message, so several pictures are several questions; probabilities are
-averaged over them, and an answer is stated only where all of them state the same.
+averaged over them, and an answer is stated only where all of them state the same. Pictures are already prepared for the
+model.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-
-from anyio import to_thread
 
 from inference import label_probabilities as shares
 from inference.answer_parsing import parse_label
@@ -17,7 +16,7 @@ from inference.concurrent import all_of
 from inference.engines import ChatRequest, Completion, LabelScore, label_mass
 from inference.profiles import Layout
 from inference.prompt_texts import prompt_hash
-from inference.prompts import Message, Pixels, Reference, disease_question, group_question
+from inference.prompts import ImagePart, Message, Reference, disease_question, group_question
 from inference.served import ServedModel
 from inference.types import LabelShare, ModelOpinion, StageRecord
 
@@ -49,17 +48,19 @@ class _Heard:
     known_by: str
 
 
-async def ask_group(model: ServedModel, pictures: Sequence[Pixels], seed: int = 0) -> tuple[ModelOpinion, StageRecord]:
+async def ask_group(
+    model: ServedModel, pictures: Sequence[ImagePart], seed: int = 0
+) -> tuple[ModelOpinion, StageRecord]:
     """Stage 1: a distribution over groups. Raises EngineError."""
-    heard = await all_of([partial(_ask_for_group, model, rgb, seed) for rgb in pictures])
+    heard = await all_of([partial(_ask_for_group, model, query, seed) for query in pictures])
     return _opinion(model, heard), _record(model, "group", model.profile.prompt, heard, layout=Layout.SINGLE)
 
 
 async def ask_disease(
-    model: ServedModel, pictures: Sequence[Pixels], question: DiseaseQuestion
+    model: ServedModel, pictures: Sequence[ImagePart], question: DiseaseQuestion
 ) -> tuple[ModelOpinion, StageRecord]:
     """Stage 2: a distribution over diseases. Raises EngineError; ContextTooLong when not even the query fits."""
-    heard = await all_of([partial(_ask_picture, model, rgb, question) for rgb in pictures])
+    heard = await all_of([partial(_ask_picture, model, query, question) for query in pictures])
     shown = min(one.shown for one in heard)
     keys = tuple(key for key, _ in question.references)
     record = _record(model, "disease", question.prompt, heard, layout=question.layout, references=keys[:shown],
@@ -67,14 +68,12 @@ async def ask_disease(
     return _opinion(model, heard), record
 
 
-async def _ask_for_group(model: ServedModel, rgb: Pixels, seed: int) -> _Heard:
-    messages = group_question(await to_thread.run_sync(model.prepared, rgb), model.profile.prompt)
+async def _ask_for_group(model: ServedModel, query: ImagePart, seed: int) -> _Heard:
+    messages = group_question(query, model.profile.prompt)
     return await _ask(model, model.label_request(messages, constrained=True, seed=seed), messages)
 
 
-async def _ask_picture(model: ServedModel, rgb: Pixels, question: DiseaseQuestion) -> _Heard:
-    query = await to_thread.run_sync(model.prepared, rgb)  # a photograph of 50 megapixels takes a second
-
+async def _ask_picture(model: ServedModel, query: ImagePart, question: DiseaseQuestion) -> _Heard:
     def messages(count: int) -> tuple[Message, ...]:
         references = [reference for _, reference in question.references[:count]]
         layout = question.layout if references else Layout.SINGLE

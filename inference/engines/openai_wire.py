@@ -8,7 +8,8 @@ from typing import Annotated, Any, Final
 from weakref import WeakKeyDictionary
 
 from PIL import Image
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic_core import to_json
 
 from inference.engines.dialects import Dialect, choice_fields, decoding_fields
 from inference.engines.errors import InputRefused, MalformedAnswer
@@ -57,6 +58,9 @@ class _PromptToken(BaseModel):
     decoded_token: str
 
 
+_PROMPT_ENTRY: Final = TypeAdapter(dict[str, _PromptToken] | None)
+
+
 class Answer(BaseModel):
     """The body of a chat completion."""
 
@@ -64,8 +68,9 @@ class Answer(BaseModel):
 
     choices: tuple[_Choice, ...] = Field(min_length=1)
     usage: _Usage
-    # vLLM's extension: per token of the prompt, what the model thought of it; nothing for the first one.
-    prompt_logprobs: tuple[dict[str, _PromptToken] | None, ...] | None = None
+    # vLLM's extension: per token of the prompt, what the model thought of it; nothing for the first one. Only the tokens
+    # of a continuation, at its end, are ever read, and those are validated then: a prompt with pictures has thousands.
+    prompt_logprobs: list[Any] | None = None
 
 
 class Chunk(BaseModel):
@@ -93,7 +98,7 @@ class Tokens(BaseModel):
 
 
 def body(request: ChatRequest, dialect: Dialect = Dialect.VLLM) -> dict[str, Any]:
-    """Keyword arguments for the client. Encodes pictures: about 60 ms for one of 672 pixels, so call it in a thread.
+    """What is sent. Encodes pictures: about 60 ms for one of 672 pixels, so call it in a thread.
 
     Every decoding field is sent, because a server fills those left out from the checkpoint's generation_config.json.
     """
@@ -115,8 +120,13 @@ def body(request: ChatRequest, dialect: Dialect = Dialect.VLLM) -> dict[str, Any
         "top_p": request.top_p,
         "seed": request.seed,
         **({"logprobs": True, "top_logprobs": 0} if request.logprobs else {}),
-        "extra_body": extra,
+        **extra,
     }
+
+
+def encoded(fields: dict[str, Any]) -> bytes:
+    """The bytes of a body. Pictures make it large: call it in a thread."""
+    return to_json(fields)
 
 
 def scoring_bodies(request: ChatRequest, continuations: Sequence[str]) -> list[dict[str, Any]]:
@@ -126,18 +136,14 @@ def scoring_bodies(request: ChatRequest, continuations: Sequence[str]) -> list[d
     """
     shared = body(replace(request, max_new_tokens=1, temperature=0.0, choice=None, json_schema=None, logprobs=False))
     turns = shared["messages"][:-1] if request.opening else shared["messages"]
-    extra = {**shared["extra_body"], **_CONTINUE, "prompt_logprobs": 0}  # of its own tokens, without alternatives
-    return [
-        {**shared, "messages": [*turns, _begun(request.opening + continuation)], "extra_body": extra}
-        for continuation in continuations
-    ]
+    shared |= {**_CONTINUE, "prompt_logprobs": 0}  # of its own tokens, without alternatives
+    return [{**shared, "messages": [*turns, _begun(request.opening + continuation)]} for continuation in continuations]
 
 
 def counting_body(request: ChatRequest) -> dict[str, Any]:
     """What vLLM's `/tokenize` counts: the request's own messages, rendered as for an answer."""
     whole = body(request)
-    begun = {name: value for name, value in whole["extra_body"].items() if name in _CONTINUE}
-    return {"model": whole["model"], "messages": whole["messages"], **begun}
+    return {name: value for name, value in whole.items() if name in {"model", "messages", *_CONTINUE}}
 
 
 def completion(answer: Answer, latency: float) -> Completion:
@@ -159,11 +165,13 @@ def label_score(answer: Answer, continuation: str) -> LabelScore:
     """Sum the tokens at the end of the prompt that spell `continuation`.
 
     They are found from the end by their text, which also proves that the tokenizer cut where the continuation begins.
+    Raises pydantic.ValidationError where an entry does not have the protocol's form.
     """
     if answer.prompt_logprobs is None:
         raise MalformedAnswer("the server did not report the log-probabilities of the prompt")
     spelt, total, count = "", 0.0, 0
-    for entry in reversed(answer.prompt_logprobs):
+    for raw in reversed(answer.prompt_logprobs):
+        entry = _PROMPT_ENTRY.validate_python(raw)
         if len(spelt) >= len(continuation) or entry is None or len(entry) != 1:
             break
         (token,) = entry.values()

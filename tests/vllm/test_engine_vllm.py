@@ -132,7 +132,7 @@ async def test_the_server_sees_the_tokens_that_transformers_renders(
 ) -> None:
     request = asked(1, 2, opening="This image")
     body = wire.body(request)
-    sent = {**body, **body.pop("extra_body"), "return_token_ids": True}
+    sent = {**body, "return_token_ids": True}
     answer = httpx.post(f"{vllm_server.url}/chat/completions", json=sent, timeout=120).json()
     untyped: Any = AutoProcessor
     processor = untyped.from_pretrained(tiny_checkpoint)

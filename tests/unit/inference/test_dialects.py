@@ -17,6 +17,8 @@ from inference.engines.dialects import choice_fields, decoding_fields
 from inference.engines.openai_engine import OpenAIEngine
 from inference.prompts import ImagePart, Message, TextPart
 
+# What every server is sent in the protocol's own words.
+PROTOCOL = {"model", "messages", "max_completion_tokens", "temperature", "top_p", "seed"}
 CHOICES = ("This image shows psoriasis.", 'Say "yes"\\no\nplease.')
 
 
@@ -78,15 +80,15 @@ def test_decoding_is_said_in_each_servers_words(dialect: Dialect, top_k: int, fi
 
 @pytest.mark.parametrize("dialect", Dialect)
 def test_a_body_holds_the_fields_of_its_server_and_of_no_other(dialect: Dialect) -> None:
-    extra = wire.body(asked(choice=CHOICES), dialect)["extra_body"]
+    body = wire.body(asked(choice=CHOICES), dialect)
+    extra = {name: value for name, value in body.items() if name not in PROTOCOL}
     assert extra == {**decoding_fields(dialect, 0, 8), **choice_fields(dialect, CHOICES)}
 
 
 @pytest.mark.parametrize("dialect", Dialect)
 def test_a_schema_is_a_response_format_everywhere(dialect: Dialect) -> None:
     schema = {"type": "object", "properties": {"statements": {"type": "array"}}}
-    extra = wire.body(asked(json_schema=schema), dialect)["extra_body"]
-    assert extra["response_format"] == {
+    assert wire.body(asked(json_schema=schema), dialect)["response_format"] == {
         "type": "json_schema", "json_schema": {"name": "answer", "schema": schema, "strict": True},
     }  # fmt: skip
 

@@ -16,13 +16,13 @@ from inference.labelsets import load_label_set
 from inference.narratives import NarrativeQuestion, asserted_diseases, conflict_of, prepare, record_of, written
 from inference.profiles import ModelProfile, load_profile
 from inference.prompt_texts import prompt_hash, prompt_text
-from inference.prompts import EMPTY_THOUGHT, GROUNDED_HASH
+from inference.prompts import EMPTY_THOUGHT, GROUNDED_HASH, ImagePart
 from inference.types import Consultation, Diagnosis, DiagnosisOptions, Evidence, EvidenceKind, ReportMode, Verdict
 from tests.fakes import COLOURS, Corpus, FakeEngine, patch_of, picture_of, pictures_in, served, texts_in, words_in
 
 PSORIASIS = picture_of(patch_of(COLOURS["psoriasis"], 1), "a new picture")
-RED = np.full((64, 48, 3), (200, 40, 40), np.uint8)
-BLUE = np.full((64, 48, 3), (40, 40, 200), np.uint8)
+RED = ImagePart(np.full((64, 48, 3), (200, 40, 40), np.uint8))
+BLUE = ImagePart(np.full((64, 48, 3), (40, 40, 200), np.uint8))
 LABELS = load_label_set("hikari-10")
 VEGA, QWEN = load_profile("hikari-vega"), load_profile("qwen3-vl-8b-instruct")
 
@@ -56,7 +56,7 @@ async def test_a_plain_caption_is_asked_with_the_picture_alone() -> None:
         served(VEGA, FakeEngine()), [RED, BLUE], NarrativeQuestion(ReportMode.PLAIN, "psoriasis", "a note")
     )
     assert words_in(asked.fit.request) == f"<picture>\n{prompt_text('caption')}\n\n{EMPTY_THOUGHT}"
-    assert (pictures_in(asked.fit.request)[0].rgb == RED).all()
+    assert pictures_in(asked.fit.request)[0] is RED
     assert (asked.prompt, asked.pictures, asked.used) == ("caption", 1, ())
 
 
@@ -72,7 +72,7 @@ async def test_a_grounded_report_sees_every_picture_the_model_takes() -> None:
     model = served(replace(QWEN, image_limit=2), FakeEngine())
     question = NarrativeQuestion(ReportMode.GROUNDED, "psoriasis", "a note", passages(2))
     asked = await prepare(model, [RED, BLUE, RED], question)
-    assert [(one.rgb[0, 0] == RED[0, 0]).all() for one in pictures_in(asked.fit.request)] == [True, False]
+    assert pictures_in(asked.fit.request) == [RED, BLUE]
     assert (asked.pictures, asked.used, asked.dropped) == (2, ("E1", "E2"), ())
     assert asked.fit.request.json_schema is not None
 

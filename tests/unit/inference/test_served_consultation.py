@@ -114,6 +114,14 @@ def test_the_query_is_the_last_picture_of_the_message(shared: Corpus) -> None:
     assert not any((one.rgb == PSORIASIS.rgb).all() for one in references)
 
 
+def test_the_query_is_prepared_once_for_all_stages(shared: Corpus) -> None:
+    models = ServedModels(subaru(), sirius(), served("hikari-vega", FakeEngine("A red plaque.")))
+    ask(shared, models)
+    requests = [one for model in models.all for one in (*asked(model).completed, *asked(model).streamed)]
+    assert len(requests) == 3
+    assert len({pictures_in(request)[-1] for request in requests}) == 1
+
+
 def test_the_training_layout_shows_labels_alone(shared: Corpus) -> None:
     model = sirius()
     answer = ask(shared, ServedModels(disease=model), layout=Layout.TRAINING, prompt="T1", references=1)

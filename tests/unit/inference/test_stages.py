@@ -13,7 +13,7 @@ from inference.engines.errors import ConstraintIgnored, ContextTooLong
 from inference.label_probabilities import LabelCalibration
 from inference.profiles import Layout, load_profile, profiles
 from inference.prompt_texts import prompt_text
-from inference.prompts import EMPTY_THOUGHT, ImagePart, Message, Pixels, Reference, TextPart
+from inference.prompts import EMPTY_THOUGHT, ImagePart, Message, Reference, TextPart
 from inference.stages import DiseaseQuestion, ask_disease, ask_group
 from inference.types import ModelOpinion, StageRecord
 from tests.fakes import (
@@ -29,12 +29,12 @@ from tests.fakes import (
     words_in,
 )
 
-RED = np.full((64, 48, 3), (200, 40, 40), np.uint8)
-BLUE = np.full((64, 48, 3), (40, 40, 200), np.uint8)
+RED = ImagePart(np.full((64, 48, 3), (200, 40, 40), np.uint8))
+BLUE = ImagePart(np.full((64, 48, 3), (40, 40, 200), np.uint8))
 LABELLED = [name for name in profiles() if load_profile(name).labels is not None]
 CASES = (
-    ("E1", Reference(ImagePart(RED), "psoriasis", "A plaque of psoriasis.")),
-    ("E2", Reference(ImagePart(BLUE), "acne vulgaris", "Papules.")),
+    ("E1", Reference(RED, "psoriasis", "A plaque of psoriasis.")),
+    ("E2", Reference(BLUE, "acne vulgaris", "Papules.")),
 )
 
 
@@ -45,7 +45,7 @@ def anyio_backend() -> str:
 
 
 async def ask(
-    engine: FakeEngine, *pictures: Pixels, profile: str = "hikari-sirius", calibration: LabelCalibration | None = None,
+    engine: FakeEngine, *pictures: ImagePart, profile: str = "hikari-sirius", calibration: LabelCalibration | None = None,
     **question: Any,
 ) -> tuple[ModelOpinion, StageRecord]:  # fmt: skip
     asked = DiseaseQuestion(**{"prompt": "P0", "layout": Layout.EVALUATION} | question)
@@ -58,7 +58,7 @@ def shares_of(opinion: ModelOpinion) -> dict[str, float]:
 
 def by_picture(red: Mapping[str, float], blue: Mapping[str, float]) -> Any:
     """What is likely for each of the two query pictures, which are the last ones of their messages."""
-    return lambda request: red if (pictures_in(request)[-1].rgb[0, 0] == RED[0, 0]).all() else blue
+    return lambda request: red if pictures_in(request)[-1] is RED else blue
 
 
 # --- the forms of answers
@@ -162,7 +162,7 @@ async def test_pictures_are_asked_one_by_one_and_their_shares_averaged() -> None
 @pytest.mark.anyio
 async def test_pictures_that_are_answered_differently_state_nothing() -> None:
     def answer(request: ChatRequest) -> str:
-        red = (pictures_in(request)[-1].rgb[0, 0] == RED[0, 0]).all()
+        red = pictures_in(request)[-1] is RED
         return naming("psoriasis" if red else "acne vulgaris")(request)
 
     opinion, record = await ask(FakeEngine(answer, {"psoriasis": 0.9}), RED, BLUE)
