@@ -114,9 +114,12 @@ async def _measure(service: Service, url: str, rounds: int) -> None:
             await _replay(client, sent[number])
 
         figures: dict[str, list[float]] = {"direct": [], "pipeline": []}
+        spent: dict[str, list[float]] = {"direct": [], "pipeline": []}
         for number in range(rounds):
-            figures["direct"].append(await _throughput(direct))
-            figures["pipeline"].append(await _throughput(through))
+            for name, work in {"direct": direct, "pipeline": through}.items():
+                before = time.process_time()
+                figures[name].append(await _throughput(work))
+                spent[name].append(1e3 * (time.process_time() - before) / CONSULTATIONS)
             said = ", ".join(f"{name} {values[-1]:.3f}/s" for name, values in figures.items())
             print(f"round {number + 1}: {said}", flush=True)
     await service.close_models()
@@ -124,7 +127,8 @@ async def _measure(service: Service, url: str, rounds: int) -> None:
     print(f"{CONSULTATIONS} consultations, {AT_ONCE} at once, {requests:.0f} requests each, {rounds} rounds")
     for name, values in figures.items():
         print(
-            f"{name:<9} median {statistics.median(values):.2f} consultations/s  ({min(values):.2f} to {max(values):.2f})"
+            f"{name:<9} median {statistics.median(values):.2f} consultations/s  ({min(values):.2f} to {max(values):.2f}), "
+            f"{statistics.median(spent[name]):.0f} ms of processor time each on this side"
         )
     ratio = statistics.median(p / d for p, d in zip(figures["pipeline"], figures["direct"], strict=True))
     print(f"pipeline / direct: {ratio:.3f} (median of the rounds)")

@@ -8,6 +8,7 @@ from typing import Any
 
 import anyio
 import httpx2
+import msgspec
 import openai
 import stamina
 from anyio import to_thread
@@ -136,7 +137,7 @@ class OpenAIEngine:
                 content = await to_thread.run_sync(lambda: wire.encoded(wire.counting_body(request)))
                 with translated():
                     raw = await self._client.post(f"{self._root}/tokenize", cast_to=httpx2.Response, content=content)
-                    counted = wire.Tokens.model_validate_json(raw.content)
+                    counted = msgspec.json.decode(raw.content, type=wire.Tokens)
         return TokenCount(counted.count, counted.max_model_len)
 
     async def probe(self) -> float:
@@ -167,7 +168,7 @@ class OpenAIEngine:
         # fills its objects without validation.
         with translated():
             raw = await self._client.post(CHAT, cast_to=httpx2.Response, content=content)
-            return wire.Answer.model_validate_json(raw.content)
+            return msgspec.json.decode(raw.content, type=wire.Answer)
 
     async def _open_stream(self, request: ChatRequest) -> openai.AsyncStream[ChatCompletionChunk]:
         content = await to_thread.run_sync(lambda: wire.encoded({**wire.body(request, self._dialect), "stream": True}))
@@ -186,7 +187,7 @@ class OpenAIEngine:
         """The next event, or None at the end. Timed one by one: a time limit cannot stay open while a stream yields."""
         with time_limit(deadline), translated():
             try:
-                return wire.Chunk.model_validate((await anext(chunks)).to_dict())
+                return msgspec.convert((await anext(chunks)).to_dict(), wire.Chunk)
             except StopAsyncIteration:
                 return None
 

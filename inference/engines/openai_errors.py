@@ -7,8 +7,8 @@ from http import HTTPStatus
 from typing import Final
 
 import httpx2
+import msgspec
 import openai
-import pydantic
 
 from inference.engines.errors import (
     ContextTooLong,
@@ -45,7 +45,7 @@ def translated() -> Iterator[None]:
         yield
     except openai.OpenAIError as error:
         raise engine_error(error) from None
-    except (pydantic.ValidationError, json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, json.JSONDecodeError, UnicodeDecodeError) as error:
         raise MalformedAnswer(f"the answer does not have the protocol's form ({type(error).__name__})") from None
     except httpx2.HTTPError as error:
         raise EngineUnreachable(f"the connection to the engine failed ({type(error).__name__})") from None

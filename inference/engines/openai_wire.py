@@ -7,94 +7,87 @@ from dataclasses import replace
 from typing import Annotated, Any, Final
 from weakref import WeakKeyDictionary
 
+import msgspec
 from PIL import Image
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
-from pydantic_core import to_json
 
 from inference.engines.dialects import Dialect, choice_fields, decoding_fields
 from inference.engines.errors import InputRefused, MalformedAnswer
 from inference.engines.types import ChatRequest, Completion, LabelScore, TokenLogprob
 from inference.prompts import ImagePart, Message, Part
 
-# A server answers with more fields than these; what we read must be there and have the right type.
-_LENIENT: Final = ConfigDict(extra="ignore", frozen=True)
-
 # The last message is left open, and what is generated belongs to it.
 _CONTINUE: Final = {"add_generation_prompt": False, "continue_final_message": True}
 
-
-class _Usage(BaseModel):
-    model_config = _LENIENT
-
-    class Details(BaseModel):
-        cached_tokens: int | None = None
-
-    prompt_tokens: int = Field(ge=0)
-    completion_tokens: int = Field(default=0, ge=0)
-    prompt_tokens_details: Details | None = None
+_Count = Annotated[int, msgspec.Meta(ge=0)]
 
 
-class _Token(BaseModel):
+# A server answers with more fields than these, which are ignored; what we read must be there and have the right type.
+
+
+class _Details(msgspec.Struct, frozen=True):
+    cached_tokens: int | None = None
+
+
+class _Usage(msgspec.Struct, frozen=True):
+    prompt_tokens: _Count
+    completion_tokens: _Count = 0
+    prompt_tokens_details: _Details | None = None
+
+
+class _Said(msgspec.Struct, frozen=True):
+    content: str  # null when a reasoning parser swallowed the answer: that is no answer
+
+
+class _Token(msgspec.Struct, frozen=True):
     token: str
-    logprob: Annotated[float, Field(allow_inf_nan=False)]
+    logprob: float
 
 
-class _Choice(BaseModel):
-    model_config = _LENIENT
+class _Logprobs(msgspec.Struct, frozen=True):
+    content: tuple[_Token, ...] | None = None
 
-    class Message(BaseModel):
-        content: str  # null when a reasoning parser swallowed the answer: that is no answer
 
-    class Logprobs(BaseModel):
-        content: tuple[_Token, ...] | None = None
-
-    message: Message
+class _Choice(msgspec.Struct, frozen=True):
+    message: _Said
     finish_reason: str
-    logprobs: Logprobs | None = None
+    logprobs: _Logprobs | None = None
 
 
-class _PromptToken(BaseModel):
-    logprob: Annotated[float, Field(allow_inf_nan=False)]
+class _PromptToken(msgspec.Struct, frozen=True):
+    logprob: float
     decoded_token: str
 
 
-_PROMPT_ENTRY: Final = TypeAdapter(dict[str, _PromptToken] | None)
-
-
-class Answer(BaseModel):
+class Answer(msgspec.Struct, frozen=True):
     """The body of a chat completion."""
 
-    model_config = _LENIENT
-
-    choices: tuple[_Choice, ...] = Field(min_length=1)
+    choices: Annotated[tuple[_Choice, ...], msgspec.Meta(min_length=1)]
     usage: _Usage
-    # vLLM's extension: per token of the prompt, what the model thought of it; nothing for the first one. Only the tokens
-    # of a continuation, at its end, are ever read, and those are validated then: a prompt with pictures has thousands.
-    prompt_logprobs: list[Any] | None = None
+    # vLLM's extension: per token of the prompt, what the model thought of it; nothing for the first one. Left unread but
+    # for the tokens of a continuation at its end: a prompt with pictures has thousands.
+    prompt_logprobs: tuple[msgspec.Raw, ...] | None = None
 
 
-class Chunk(BaseModel):
+class _Delta(msgspec.Struct, frozen=True):
+    content: str | None = None
+
+
+class _Step(msgspec.Struct, frozen=True):
+    delta: _Delta
+    finish_reason: str | None = None
+
+
+class Chunk(msgspec.Struct, frozen=True):
     """One event of a streamed answer. A chunk without choices carries only usage."""
 
-    model_config = _LENIENT
-
-    class Choice(BaseModel):
-        class Delta(BaseModel):
-            content: str | None = None
-
-        delta: Delta
-        finish_reason: str | None = None
-
-    choices: tuple[Choice, ...]
+    choices: tuple[_Step, ...]
 
 
-class Tokens(BaseModel):
+class Tokens(msgspec.Struct, frozen=True):
     """The body of vLLM's `/tokenize`."""
 
-    model_config = _LENIENT
-
-    count: int = Field(ge=0)
-    max_model_len: int = Field(ge=1)
+    count: _Count
+    max_model_len: Annotated[int, msgspec.Meta(ge=1)]
 
 
 def body(request: ChatRequest, dialect: Dialect = Dialect.VLLM) -> dict[str, Any]:
@@ -126,7 +119,7 @@ def body(request: ChatRequest, dialect: Dialect = Dialect.VLLM) -> dict[str, Any
 
 def encoded(fields: dict[str, Any]) -> bytes:
     """The bytes of a body. Pictures make it large: call it in a thread."""
-    return to_json(fields)
+    return msgspec.json.encode(fields)
 
 
 def scoring_bodies(request: ChatRequest, continuations: Sequence[str]) -> list[dict[str, Any]]:
@@ -165,13 +158,13 @@ def label_score(answer: Answer, continuation: str) -> LabelScore:
     """Sum the tokens at the end of the prompt that spell `continuation`.
 
     They are found from the end by their text, which also proves that the tokenizer cut where the continuation begins.
-    Raises pydantic.ValidationError where an entry does not have the protocol's form.
+    Raises msgspec.MsgspecError where an entry does not have the protocol's form.
     """
     if answer.prompt_logprobs is None:
         raise MalformedAnswer("the server did not report the log-probabilities of the prompt")
     spelt, total, count = "", 0.0, 0
     for raw in reversed(answer.prompt_logprobs):
-        entry = _PROMPT_ENTRY.validate_python(raw)
+        entry = msgspec.json.decode(raw, type=dict[str, _PromptToken] | None)
         if len(spelt) >= len(continuation) or entry is None or len(entry) != 1:
             break
         (token,) = entry.values()

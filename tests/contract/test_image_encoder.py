@@ -1,12 +1,17 @@
 """What every ImageEncoder does."""
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import pytest
+import timm
+import torch
 from numpy.typing import NDArray
 from PIL import Image
+from torch.nn import functional
 
+from retrieval.encoders.weights import locate
 from retrieval.protocols import ImageEncoder
 
 Pixels = NDArray[np.uint8]
@@ -93,3 +98,20 @@ def test_threads_do_not_disturb_each_other(encoder: ImageEncoder) -> None:
     with ThreadPoolExecutor(4) as pool:
         found = [future.result()[0] for future in [pool.submit(encoder.encode_images, [one]) for one in pictures]]
     assert np.abs(np.stack(found) - expected).max() < 1e-5
+
+
+def test_the_embedded_encoder_computes_what_its_checkpoint_as_published_does(
+    image_encoders: dict[str, ImageEncoder],
+) -> None:
+    """Its layers are fused and laid out for speed; timm's own network with the same weights is the reference."""
+    encoder = image_encoders["efficientnet-lite0"]
+    card = encoder.card
+    published = torch.load(locate(card).path, map_location="cpu", weights_only=True)
+    plain: Any = timm.create_model(card.model, pretrained=False).eval()
+    plain.load_state_dict(dict(zip(plain.state_dict(), published.values(), strict=True)))
+    picture = blob(256, 256)  # as large as the shorter side: nothing is resized
+    cropped = picture[16:-16, 16:-16].astype(np.float32)
+    with torch.inference_mode():
+        features = plain.forward_features(torch.from_numpy(((cropped - 127) / 128).transpose(2, 0, 1)[None]))
+    expected = functional.normalize(features.mean(dim=(2, 3)), dim=1).numpy()
+    assert np.abs(encoder.encode_images([picture]) - expected).max() < 1e-5

@@ -6,6 +6,7 @@ import re
 import weakref
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
@@ -130,10 +131,11 @@ def test_the_messages_themselves_are_counted_as_they_are_answered() -> None:
 
 
 def test_a_count_with_a_wrong_number_is_none() -> None:
-    assert wire.Tokens.model_validate_json('{"count": 7, "max_model_len": 4096, "tokens": [1]}').count == 7
-    for wrong in ('{"count": -1, "max_model_len": 1}', '{"count": 1, "max_model_len": 0}', '{"count": 1}'):
-        with pytest.raises(ValueError, match="validation error"):
-            wire.Tokens.model_validate_json(wrong)
+    right = b'{"count": 7, "max_model_len": 4096, "tokens": [1]}'
+    assert msgspec.json.decode(right, type=wire.Tokens).count == 7
+    for wrong in (b'{"count": -1, "max_model_len": 1}', b'{"count": 1, "max_model_len": 0}', b'{"count": 1}'):
+        with pytest.raises(msgspec.ValidationError):
+            msgspec.json.decode(wrong, type=wire.Tokens)
 
 
 # --- pictures
