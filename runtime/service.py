@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from inference.abstention import Thresholds
 from inference.admission import ServedModels
@@ -50,6 +51,9 @@ class Service:
 
     def __init__(self, home: Home, settings: Settings, encoders: Encoders | None = None) -> None:
         home.prepare()
+        # A search multiplies small matrices: a second thread makes none of them faster, and OpenBLAS lets it spin for
+        # 20 ms after each, 60 ms of processor time a consultation. The child that builds an index keeps its threads.
+        threadpool_limits(1, user_api="blas")
         self.home = home
         self.settings = settings
         self._loading = threading.Lock()
