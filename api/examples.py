@@ -184,6 +184,7 @@ SOURCE: dict[str, Any] = {
     "edition": "2",
     "effective": "2024-01-31",
     "review": "2027-01-31",
+    "language": "en",
 }
 
 OUTCOME: dict[str, Any] = {

@@ -12,12 +12,14 @@ from litestar.datastructures import UploadFile
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, model_validator
 
 from inference.admission import MAX_NOTE, MAX_SEED
+from inference.lookup import SearchOptions
 from inference.profiles import Layout
 from inference.types import Consultation, DiagnosisOptions, EngineFailure, GroupUse, ReportMode
 from knowledge.pictures import Picture
 from knowledge.types import Document, DocumentVersion, FileOutcome, Page, Source
 from retrieval.canary import LegCheck
-from retrieval.filters import DATES, NOT_YET, Filters
+from retrieval.filters import DATES, Filters
+from retrieval.hybrid import Fusion
 
 
 def _iso_date(text: str) -> str:
@@ -34,6 +36,11 @@ Id = Annotated[str, Field(min_length=1, max_length=200)]
 IsoDate = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$"), AfterValidator(_iso_date)]
 Line = Annotated[str, Field(min_length=1, max_length=500)]
 _FILTERS = "Only evidence for which all of this holds."
+_STRATEGY = (
+    "A: captions are compared with the picture (encoders that share a space); B: with the words. Else as configured."
+)
+_FUSION = "How meaning and words become one ranking of passages; else adaptive."
+_RERANK = "True: the configured reranker reads the best hits again and orders them anew."
 
 
 class JsonText(BaseModel):
@@ -67,6 +74,7 @@ class FiltersRequest(JsonText):
 
     source: Names = Field((), description="Passages: title or publisher of the document.")
     jurisdiction: Names = Field((), description="Passages: where the document applies.")
+    language: Names = Field((), description="Passages: language of the document; `pt` finds `pt-BR` too.")
     document: Names = Field((), description="Passages: id of the document.")
     effective_from: IsoDate | None = Field(
         None, description="Passages: of documents that took effect on this day or later."
@@ -79,14 +87,6 @@ class FiltersRequest(JsonText):
     skin_tone: Names = Field((), description="Cases: as the data set writes it.")
     split: Names = Field((), description="Cases: as the data set writes it.")
     licence: Names = Field((), description="Passages and cases.")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _not_yet(cls, value: Any) -> Any:
-        for name, why in NOT_YET.items():
-            if isinstance(value, dict) and name in value:
-                raise ValueError(why)
-        return value
 
     def filters(self) -> Filters:
         """As retrieval takes them."""
@@ -101,6 +101,9 @@ class OptionsRequest(JsonText):
     alpha: float | None = Field(
         None, ge=0, le=1, strict=True, description="Share of the picture against the note in case retrieval."
     )
+    strategy: Literal["A", "B"] | None = Field(None, description=_STRATEGY)
+    fusion: Fusion | None = Field(None, description=_FUSION)
+    rerank: bool = Field(False, strict=True, description=_RERANK)
     cases: bool = Field(True, strict=True, description="False: no reference cases, hence an abstention.")
     passages: bool = Field(True, strict=True, description="False: no guideline passages.")
     leak_guard: bool = Field(
@@ -152,20 +155,36 @@ class DiagnosisRequest(JsonText):
         return DiagnosisOptions(**{**self.options.model_dump(), "filters": self.options.filters.filters()})
 
 
-class SearchRequest(JsonText):
+class _SearchRequest(JsonText):
+    k: int = Field(5, ge=1, le=50, strict=True, description="Results of each kind.")
+    filters: FiltersRequest = Field(default_factory=FiltersRequest, description=_FILTERS)
+    fusion: Fusion | None = Field(None, description=_FUSION)
+    rerank: bool = Field(False, strict=True, description=_RERANK)
+
+    def options(self) -> SearchOptions:
+        """As the search takes them."""
+        given = self.model_dump(exclude={"text", "filters"})
+        return SearchOptions(**given, filters=self.filters.filters())
+
+
+class SearchRequest(_SearchRequest):
     """Words to search for. Passages and captions are searched by meaning and by word."""
 
     text: str = Field(min_length=1, max_length=MAX_NOTE, pattern=r"\S")
-    k: int = Field(5, ge=1, le=50, strict=True, description="Results of each kind.")
-    filters: FiltersRequest = Field(default_factory=FiltersRequest, description=_FILTERS)
 
 
-class PictureSearchRequest(JsonText):
+class PictureSearchRequest(_SearchRequest):
     """Words beside a picture; they may be left out."""
 
     text: str = Field("", max_length=MAX_NOTE)
-    k: int = Field(5, ge=1, le=50, strict=True, description="Results of each kind.")
-    filters: FiltersRequest = Field(default_factory=FiltersRequest, description=_FILTERS)
+    alpha: float | None = Field(None, ge=0, le=1, strict=True, description="Share of the picture against the words.")
+    strategy: Literal["A", "B"] | None = Field(None, description=_STRATEGY)
+    hard_negatives: bool = Field(
+        False, strict=True, description="True: only cases that look alike and are something else."
+    )
+    against: Line | None = Field(
+        None, description="The diagnosis hard negatives must not have; without it, what most of the nearest cases have."
+    )
 
 
 class SourceRequest(JsonText):
@@ -179,6 +198,11 @@ class SourceRequest(JsonText):
     edition: Line | None = None
     effective: IsoDate | None = Field(None, description="In force from.")
     review: IsoDate | None = Field(None, description="Due for review on.")
+    language: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}$",
+        description="BCP 47 tag (`en`, `pt-BR`). Without it, what the text itself shows.",
+    )
 
     def source(self) -> Source:
         """As the registry keeps it."""

@@ -20,7 +20,7 @@ _FOUND = example(SearchResult, examples.SEARCH_RESULT, "Passages and reference c
 def _search(
     backend: Backend, asked: SearchRequest | PictureSearchRequest, picture: Picture | None = None
 ) -> SearchResult:
-    return backend.service.lookup.search(asked.text, picture, asked.k, asked.filters.filters())
+    return backend.service.lookup.search(asked.text, picture, asked.options())
 
 
 @post(

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from inference.lookup import SearchOptions
 from inference.types import Evidence
 from runtime.cli.knowledge import uploads_of
 from runtime.curation import Curator
@@ -58,7 +59,10 @@ def main() -> None:
         try:
             for outcome in Curator(service).ingest_documents(uploads_of(folder)):
                 print(f"{outcome.state}: {outcome.pages} pages, {outcome.passages} passages")
-            ranks = [_rank(service.lookup.search(question.text, k=10).passages, question) for question in QUESTIONS]
+            ranks = [
+                _rank(service.lookup.search(question.text, options=SearchOptions(k=10)).passages, question)
+                for question in QUESTIONS
+            ]
         finally:
             service.close()
     for question, rank in zip(QUESTIONS, ranks, strict=True):

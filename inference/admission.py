@@ -13,6 +13,10 @@ from retrieval.filters import OF_CASES, OF_PASSAGES
 
 MAX_NOTE = 4_000  # characters; longer is a document, not a note
 MAX_SEED = 2**31 - 1
+NO_RERANKER = "this service has no reranker; leave rerank out, or configure `reranker`"
+TWO_SPACES = (
+    "strategy A compares pictures with captions, and the encoders of this service do not share a space; choose B"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +33,9 @@ class ServedModels:
         return tuple(one for one in (self.group, self.disease, self.report) if one is not None)
 
 
-def check(consultation: Consultation, options: DiagnosisOptions, models: ServedModels) -> None:
+def check(
+    consultation: Consultation, options: DiagnosisOptions, models: ServedModels, *, reranks: bool, one_space: bool
+) -> None:
     """Raises ConsultationRefused, saying what is possible."""
     if not 1 <= len(consultation.pictures) <= MAX_PICTURES:
         raise ConsultationRefused(f"send 1 to {MAX_PICTURES} pictures, not {len(consultation.pictures)}")
@@ -43,6 +49,10 @@ def check(consultation: Consultation, options: DiagnosisOptions, models: ServedM
         raise ConsultationRefused(f"a seed is a whole number from 0 to {MAX_SEED}")
     if options.group is not GroupUse.IGNORED and models.group is None:
         raise ConsultationRefused("this service asks no group model; leave group as it is, or configure `grouper`")
+    if options.rerank and not reranks:
+        raise ConsultationRefused(NO_RERANKER)
+    if options.strategy == "A" and not one_space:
+        raise ConsultationRefused(TWO_SPACES)
     _check_filters(options)
     _check_report(options, models.report)
     if models.disease is None:

@@ -190,7 +190,9 @@ class Consulting:
         gatherer = self._parts.gatherer
         with self._clock.step("passages"):
             queries = gatherer.sub_queries(self._consultation, self._found, self._candidates)
-            passages, remarks = gatherer.passages(self._view, queries) if self._options.passages else ((), ())
+            passages, remarks = (
+                gatherer.passages(self._view, queries, self._options) if self._options.passages else ((), ())
+            )
         self._warnings += remarks
         with self._clock.step("ledger"):
             if gatherer.wanted(self._options) and self._opinions.disease is not None:

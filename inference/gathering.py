@@ -5,12 +5,14 @@ Everything here blocks; the pipeline calls it in threads.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from inference.clock import StepClock
 from inference.evidence import Found, ledger_of
 from inference.exemplars import Calibration, vote
 from inference.labels import group_of
+from inference.stored_texts import passage_texts
 from inference.types import Candidate, Consultation, DiagnosisOptions, Evidence
 from knowledge.registry import Registry
 from knowledge.types import ReferenceCase
@@ -20,6 +22,8 @@ from retrieval.expansion import morphology_words
 from retrieval.filters import OF_CASES, Filters, Narrowed, narrowed
 from retrieval.hybrid import HybridOptions
 from retrieval.leakage import Probe
+from retrieval.protocols import Reranker
+from retrieval.reranking import Reranking
 from retrieval.sketches import sketch_of
 from retrieval.subqueries import VOTES, SubQuery, fuse_parts, rows_of, without_repeats
 from retrieval.types import Hit, Ranking
@@ -63,13 +67,25 @@ class Gatherer:
     """Searches one knowledge base for consultations."""
 
     def __init__(
-        self, reader: IndexReader, encoders: search.Encoders, registry: Registry, settings: GatheringSettings
-    ) -> None:
+        self, reader: IndexReader, encoders: search.Encoders, registry: Registry, settings: GatheringSettings,
+        reranker: Reranker | None = None,
+    ) -> None:  # fmt: skip
         self._reader = reader
         self._encoders = encoders
         self._registry = registry
         self.settings = settings
+        self._reranking = Reranking(reranker, partial(passage_texts, registry)) if reranker else None
         self._calibration: tuple[Path | None, Calibration] | None = None
+
+    @property
+    def reranks(self) -> bool:
+        """Whether there is a reranker to ask for."""
+        return self._reranking is not None
+
+    @property
+    def one_space(self) -> bool:
+        """Whether strategy A can be asked for."""
+        return self._encoders.one_space
 
     def view(self, filters: Filters = Filters()) -> tuple[Narrowed, Calibration]:
         """What is searched now, and how its votes are calibrated."""
@@ -92,7 +108,12 @@ class Gatherer:
             pictures = search.encode_pictures(self._encoders, [picture.rgb for picture in consultation.pictures])
         with clock.step("neighbours"):
             alpha = self.settings.cases.alpha if options.alpha is None else options.alpha
-            asked = replace(self.settings.cases, alpha=alpha, k=max(self.settings.cases.k, calibration.k))
+            asked = replace(
+                self.settings.cases,
+                alpha=alpha,
+                k=max(self.settings.cases.k, calibration.k),
+                strategy=options.strategy or self.settings.cases.strategy,
+            )
             probe = _probe(consultation) if options.leak_guard else None
             ranking = search.neighbours(view, self._encoders, pictures, consultation.note, probe, asked)
             cases = self._registry.cases([hit.id for hit in ranking.hits])
@@ -123,14 +144,21 @@ class Gatherer:
         ]
         return [query for query in queries if query.text]
 
-    def passages(self, view: View, queries: Sequence[SubQuery]) -> tuple[tuple[Found, ...], tuple[str, ...]]:
+    def passages(
+        self, view: View, queries: Sequence[SubQuery], asked: DiagnosisOptions = DiagnosisOptions()
+    ) -> tuple[tuple[Found, ...], tuple[str, ...]]:
         """The best passages of each part, in one order; and what was degraded."""
         if not view.passages.ids:
             return (), ("there are no guideline passages; add some: dermacite ingest documents FILE...",)
         if not view.passages.alive.any() or not queries:
             return (), ()
         best = self.settings.passages_per_query
-        options = replace(self.settings.passages, k=max(best, VOTES))
+        options = replace(
+            self.settings.passages,
+            k=max(best, VOTES),
+            fusion=asked.fusion or self.settings.passages.fusion,
+            reranking=self._reranking if asked.rerank else None,
+        )
         rankings = search.passages_for(view, self._encoders, [query.text for query in queries], options)
         fused = fuse_parts(queries, [ranking.hits for ranking in rankings], best)
         distinct = without_repeats(fused, view.passages.vectors.take(rows_of(fused)), options.near_duplicate)

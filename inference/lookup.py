@@ -1,18 +1,24 @@
 """Search without a consultation: what would be found, with every leg's score, for curators and researchers."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Literal
 
+from inference.admission import NO_RERANKER, TWO_SPACES
 from inference.clock import StepClock
 from inference.errors import ConsultationRefused
 from inference.evidence import Found, ledger_of
+from inference.stored_texts import captions, passage_texts
 from inference.types import Evidence, EvidenceKind
 from knowledge.pictures import Picture
 from knowledge.registry import Registry
 from retrieval import search
 from retrieval.cases import CaseOptions
 from retrieval.filters import Filters, narrowed
-from retrieval.hybrid import HybridOptions
+from retrieval.hybrid import Fusion, HybridOptions
+from retrieval.protocols import Reranker
+from retrieval.reranking import Reranking
 from retrieval.types import Explanation, Ranking
 from retrieval.view import IndexReader
 
@@ -32,53 +38,71 @@ class SearchResult:
     explanations: Mapping[str, Explanation] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class SearchOptions:
+    """What a caller may ask of a search. None means: as the service is configured.
+
+    `k` of each kind, 1..50. `fusion` and `rerank` are of searches by text, `alpha`, `strategy` and `hard_negatives` of
+    cases by picture. Hard negatives look alike and are not `against`, or not what most of the nearest are.
+    """
+
+    k: int = 5
+    filters: Filters = field(default_factory=Filters)
+    fusion: Fusion | None = None
+    rerank: bool = False
+    alpha: float | None = None
+    strategy: Literal["A", "B"] | None = None
+    hard_negatives: bool = False
+    against: str | None = None
+
+
 class Lookup:
     """Answers plain searches from the same legs as the pipeline."""
 
     def __init__(
         self, reader: IndexReader, encoders: search.Encoders, registry: Registry, cases: CaseOptions,
-        passages: HybridOptions,
+        passages: HybridOptions, reranker: Reranker | None = None,
     ) -> None:  # fmt: skip
         self._reader = reader
         self._encoders = encoders
         self._registry = registry
         self._cases = cases
         self._passages = passages
+        self._reranker = reranker
 
     def search(
-        self, text: str, picture: Picture | None = None, k: int = 5, filters: Filters = Filters()
+        self, text: str, picture: Picture | None = None, options: SearchOptions = SearchOptions()
     ) -> SearchResult:
-        """`k` of each kind, 1..50. The leak guard is off here: a curator looks for the very picture.
+        """The leak guard is off here: a curator looks for the very picture.
 
-        Raises ConsultationRefused when there is nothing to search for.
+        Raises ConsultationRefused when there is nothing to search for, or what is asked for cannot be had.
         """
-        if not text.strip() and picture is None:
-            raise ConsultationRefused("nothing to search for; give words, a picture, or both")
-        if not 1 <= k <= 50:
-            raise ConsultationRefused("k is how many results of each kind come back: 1 to 50")
+        self._check(text, picture, options)
         clock = StepClock()
-        searched = narrowed(self._reader.view(), filters)
+        searched = narrowed(self._reader.view(), options.filters)
         view = searched.view
-        options = replace(self._passages, k=k)
+        by_text = replace(self._passages, k=options.k, fusion=options.fusion or self._passages.fusion)
         passages = cases = Ranking(())
         if text.strip():
             with clock.step("passages"):
-                passages = search.passages(view, self._encoders, text, options)
+                reading = self._reranking(partial(passage_texts, self._registry), options)
+                passages = search.passages(view, self._encoders, text, replace(by_text, reranking=reading))
         if picture is not None:
             with clock.step("encode_pictures"):
                 pictures = search.encode_pictures(self._encoders, [picture.rgb])
             with clock.step("cases"):
-                asked = replace(self._cases, k=k)
-                cases = search.neighbours(view, self._encoders, pictures, text, None, asked)
+                cases = search.neighbours(view, self._encoders, pictures, text, None, self._by_picture(options))
         else:
             with clock.step("cases"):
-                cases = search.captions(view, self._encoders, text, replace(options, cosine_floor=-1.0))
+                reading = self._reranking(partial(captions, self._registry), options)
+                asked = replace(by_text, cosine_floor=-1.0, reranking=reading)
+                cases = search.captions(view, self._encoders, text, asked)
         ledger = self._hydrated(passages, cases)
         return SearchResult(
             passages=tuple(item for item in ledger if item.kind is EvidenceKind.PASSAGE),
             cases=tuple(item for item in ledger if item.kind is EvidenceKind.CASE),
             cases_by="picture" if picture is not None else "text",
-            warnings=(*searched.warnings, *passages.warnings),
+            warnings=(*searched.warnings, *passages.warnings, *(one for one in cases.warnings if "hard" in one)),
             timings_ms=clock.timings_ms(),
             explanations={
                 name: ranking.explanation
@@ -86,6 +110,41 @@ class Lookup:
                 if ranking.explanation is not None
             },
         )
+
+    def _check(self, text: str, picture: Picture | None, options: SearchOptions) -> None:
+        if not text.strip() and picture is None:
+            raise ConsultationRefused("nothing to search for; give words, a picture, or both")
+        if not 1 <= options.k <= 50:
+            raise ConsultationRefused("k is how many results of each kind come back: 1 to 50")
+        if options.rerank and self._reranker is None:
+            raise ConsultationRefused(NO_RERANKER)
+        if options.strategy == "A" and not self._encoders.one_space:
+            raise ConsultationRefused(TWO_SPACES)
+        of_pictures = {
+            "alpha": options.alpha is not None,
+            "strategy": options.strategy is not None,
+            "hard_negatives": options.hard_negatives,
+        }
+        if picture is None and any(of_pictures.values()):
+            asked = ", ".join(name for name, given in of_pictures.items() if given)
+            raise ConsultationRefused(f"{asked}: of searches by picture, and there is none")
+        if options.against is not None and not options.hard_negatives:
+            raise ConsultationRefused("against says what hard negatives must not be; ask for hard_negatives too")
+
+    def _by_picture(self, options: SearchOptions) -> CaseOptions:
+        return replace(
+            self._cases,
+            k=options.k,
+            alpha=self._cases.alpha if options.alpha is None else options.alpha,
+            strategy=options.strategy or self._cases.strategy,
+            hard_negatives=options.hard_negatives,
+            against=options.against,
+        )
+
+    def _reranking(
+        self, texts: Callable[[Sequence[str]], Mapping[str, str]], options: SearchOptions
+    ) -> Reranking | None:
+        return Reranking(self._reranker, texts) if options.rerank and self._reranker else None
 
     def _hydrated(self, passages: Ranking, cases: Ranking) -> tuple[Evidence, ...]:
         return ledger_of(

@@ -55,7 +55,8 @@ class Pipeline:
 
     def admit(self, consultation: Consultation, options: DiagnosisOptions) -> None:
         """Raises ConsultationRefused for what `diagnose` would refuse, before any work."""
-        check(consultation, options, self._parts.models)
+        gatherer = self._parts.gatherer
+        check(consultation, options, self._parts.models, reranks=gatherer.reranks, one_space=gatherer.one_space)
 
     async def diagnose(self, consultation: Consultation, options: DiagnosisOptions = DiagnosisOptions()) -> Answer:
         """A diagnosis, or an abstention with its reason.

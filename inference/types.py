@@ -11,6 +11,7 @@ from typing import Any, Literal
 from inference.profiles.types import Layout
 from knowledge.pictures import Picture
 from retrieval.filters import Filters
+from retrieval.hybrid import Fusion
 
 MAX_PICTURES = 4
 
@@ -62,6 +63,9 @@ class DiagnosisOptions:
 
     k: int | None = None  # reference cases shown in the ledger, 0..20
     alpha: float | None = None  # share of the picture in case retrieval, 0..1
+    strategy: Literal["A", "B"] | None = None  # how a note finds cases: see retrieval.cases
+    fusion: Fusion | None = None  # how the legs of a passage search become one ranking
+    rerank: bool = False  # True: the configured reranker reads the best passages of each search and orders them anew
     cases: bool = True  # False: no reference cases, hence no vote and no references for a model
     passages: bool = True  # False: no guideline passages
     leak_guard: bool = True  # False marks the answer

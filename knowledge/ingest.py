@@ -13,6 +13,7 @@ from knowledge.blobs import BlobStore
 from knowledge.cases import CaseRow, RejectedRow, read_cases
 from knowledge.chunking import CHUNKER, cut_passages
 from knowledge.errors import DocumentRefused, PictureRefused
+from knowledge.languages import language_of
 from knowledge.pdf import PdfExtractor
 from knowledge.pictures import Picture, PictureLimits, admit_picture
 from knowledge.registry import Registry, document_id_of
@@ -68,8 +69,9 @@ class Ingest:
             raise DocumentRefused("no_text", "The document has no text to cite. If it was scanned, run OCR first.")
         passages = [(_passage_id(version_id, cut), cut) for cut in cuts]
         self._preparation.passages([cut.text for cut in cuts])
+        source = source or Source(title=extracted.title or Path(name).stem)
         self._registry.add_document(
-            source or Source(title=extracted.title or Path(name).stem),
+            source if source.language else replace(source, language=language_of(extracted.text)),
             version_id=version_id,
             size=len(data),
             text_sha256=self._blobs.put(extracted.text.encode()),

@@ -1,7 +1,7 @@
 """What is known of documents beyond their bytes: `documents.jsonl` beside a folder of PDFs.
 
 One JSON object a line: `file` (path relative to the list) and any of title, publisher, url, licence, jurisdiction, edition,
-effective, review. Unknown keys are refused, so that a misspelt licence is not silently lost.
+effective, review, language. Unknown keys are refused, so that a misspelt licence is not silently lost.
 """
 
 import json

@@ -9,7 +9,10 @@ from enum import StrEnum
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where a document comes from. Dates are ISO 8601 (`2024-01-31`); unknown is None, never guessed."""
+    """Where a document comes from. Dates are ISO 8601 (`2024-01-31`); unknown is None, never guessed.
+
+    `language` is a BCP 47 tag ("en", "pt-BR"); not declared, it is read from the text where that is clear.
+    """
 
     title: str
     publisher: str | None = None
@@ -19,6 +22,7 @@ class Source:
     edition: str | None = None
     effective: str | None = None
     review: str | None = None
+    language: str | None = None
 
 
 class VersionState(StrEnum):

@@ -80,11 +80,13 @@ def _hard_negatives(
 
 
 def _majority(cases: CaseCollection, ranking: Ranking) -> str:
-    """The most frequent label of the hits, the first in the alphabet of equals; "" of no hits."""
+    """The most frequent label of the hits, the nearest of equals; "" of no hits."""
     wanted = {hit.id for hit in ranking.hits}
-    alive = np.flatnonzero(cases.alive)
-    labels = Counter(str(cases.row_labels[row]) for row in alive if cases.ids[row] in wanted)
-    return min(labels, key=lambda label: (-labels[label], label)) if labels else ""
+    labels = {
+        cases.ids[row]: str(cases.row_labels[row]) for row in np.flatnonzero(cases.alive) if cases.ids[row] in wanted
+    }
+    counted = Counter(labels[hit.id] for hit in ranking.hits)  # in the order of the hits, which decides between equals
+    return counted.most_common(1)[0][0] if counted else ""
 
 
 def _caption_leg(cases: CaseCollection, text: Vector, mask: Mask) -> Leg:

@@ -130,6 +130,10 @@ def of_passages(documents: Column, sources: Mapping[str, Source]) -> Facets:
         {
             "source": (column("title"), column("publisher")),
             "jurisdiction": (column("jurisdiction"),),
+            "language": (
+                column("language"),
+                Column().extended(_primary(one.language) if one else None for one in known),
+            ),
             "licence": (column("licence"),),
             "document": (Column().extended(documents.names),),
         },
@@ -150,6 +154,11 @@ def _extended(columns: Mapping[str, Column], facts: Sequence[CaseFacts], ids: Se
 def _of_columns(columns: Mapping[str, Column]) -> Facets:
     single = {name: (columns[name],) for name in CASE_PROPERTIES if name != "source"}
     return Facets({**single, "dataset": (columns["dataset"], columns["source"])})
+
+
+def _primary(tag: str | None) -> str | None:
+    """Whoever asks for Portuguese wants Brazil's too: "pt" of "pt-BR"."""
+    return tag.partition("-")[0] if tag else None
 
 
 def _day(text: str | None) -> int:

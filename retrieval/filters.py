@@ -20,13 +20,9 @@ from retrieval.view import CaseCollection, View
 
 Values = tuple[str, ...]  # any of them; none: not filtered
 
-OF_PASSAGES: Final = ("source", "jurisdiction", "document", "effective_from", "effective_to", "licence")
+OF_PASSAGES: Final = ("source", "jurisdiction", "language", "document", "effective_from", "effective_to", "licence")
 OF_CASES: Final = ("dataset", "label", "skin_tone", "split", "licence")
 DATES: Final = ("effective_from", "effective_to")
-# Asked for, and not there: better a sentence than a filter that silently lets everything through.
-NOT_YET: Final = {
-    "language": "the language of a document is not recorded yet; filter by jurisdiction, source or document instead"
-}
 SUGGESTED: Final = 5  # names in a warning
 MOST_COMPARED: Final = 2_000  # names among which the nearest are sought; more would take longer than the search
 
@@ -35,14 +31,15 @@ MOST_COMPARED: Final = 2_000  # names among which the nearest are sought; more w
 class Filters:
     """All of what is set must hold; of several values of one filter any may. Each restricts only what has the property.
 
-    Passages: `source` (title or publisher), `jurisdiction`, `document` (its id), `effective_from` and `effective_to` (the
-    date a document took effect, both inclusive: in force on a day is `effective_to` that day, for the registry knows no
-    end). Cases: `dataset` (or declared source), `label`, `skin_tone`, `split`. Both: `licence`. What is not known of an item
-    never passes.
+    Passages: `source` (title or publisher), `jurisdiction`, `language` (a tag or its first part), `document` (its id),
+    `effective_from` and `effective_to` (the date a document took effect, both inclusive: in force on a day is `effective_to`
+    that day, for the registry knows no end). Cases: `dataset` (or declared source), `label`, `skin_tone`, `split`. Both:
+    `licence`. What is not known of an item never passes.
     """
 
     source: Values = ()
     jurisdiction: Values = ()
+    language: Values = ()
     document: Values = ()
     effective_from: date | None = None
     effective_to: date | None = None

@@ -22,8 +22,12 @@ class Reranking:
 
 
 def reranked(reranking: Reranking, query: str, hits: Sequence[Hit]) -> list[Hit]:
-    """All of `hits` in total order of the model's score, which becomes their score and their leg "rerank"."""
+    """`hits` in total order of the model's score, which becomes their score and their leg "rerank".
+
+    One whose text is gone was deleted since the view was taken, and is left out.
+    """
     texts = reranking.texts([hit.id for hit in hits])
+    hits = [hit for hit in hits if hit.id in texts]
     scores = reranking.model.score(query, [texts[hit.id] for hit in hits]).tolist()
     ranked = sorted(zip(hits, scores, strict=True), key=lambda one: (-one[1], one[0].id))
     return [

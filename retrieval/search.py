@@ -11,6 +11,7 @@ from retrieval.hybrid import HybridOptions, TextQuery, search_text
 from retrieval.lay_language import clinical_expansions, clinical_text
 from retrieval.leakage import Probe, leak_guard
 from retrieval.lexical import tokenize
+from retrieval.presets import share_a_space
 from retrieval.protocols import ImageEncoder, TextEncoder
 from retrieval.types import Expansion, Mask, Ranking, Vector, Vectors
 from retrieval.vectors import LayeredVectors
@@ -26,6 +27,11 @@ class Encoders:
     pictures: ImageEncoder
     captions: TextEncoder
     passages: TextEncoder
+
+    @property
+    def one_space(self) -> bool:
+        """Whether pictures can be compared with captions, which strategy A does."""
+        return share_a_space(self.pictures.card, self.captions.card)
 
     def fingerprints(self) -> dict[str, str]:
         """Per space of retrieval.generation.SPACES."""

@@ -171,7 +171,15 @@ def document_lines(document: Document) -> Iterator[str]:
     source, version = document.source, document.version
     yield f"{document.id}  {source.title}"
     yield f"    {version.state}, {version.page_count} pages, {version.passage_count} passages, {version.bytes} bytes"
-    details = (source.publisher, source.edition, source.jurisdiction, source.effective, source.licence, source.url)
+    details = (
+        source.publisher,
+        source.edition,
+        source.jurisdiction,
+        source.language,
+        source.effective,
+        source.licence,
+        source.url,
+    )
     if any(details):
         yield f"    {', '.join(filter(None, details))}"
 

@@ -31,11 +31,12 @@ from knowledge.types import ReferenceCase
 from retrieval.cases import CaseOptions
 from retrieval.embedder import Embedder
 from retrieval.embeddings import EmbeddingStore
-from retrieval.encoders import encoder_card, load_image_encoder, load_text_encoder, locate, quick_loading
+from retrieval.encoders import encoder_card, load_image_encoder, load_reranker, load_text_encoder, locate, quick_loading
 from retrieval.generation import SPACES
 from retrieval.hybrid import HybridOptions
 from retrieval.index import IndexFolder
 from retrieval.presets import share_a_space
+from retrieval.protocols import Reranker
 from retrieval.search import Encoders
 from retrieval.types import EncoderCard
 from retrieval.view import IndexReader
@@ -163,6 +164,12 @@ class Service:
         )
 
     @cached_property
+    def reranker(self) -> Reranker | None:
+        """Reads texts again, where one is configured."""
+        choice = self.settings.reranker
+        return load_reranker(card_of(choice), choice.folder) if choice else None
+
+    @cached_property
     def embeddings(self) -> EmbeddingStore:
         """Vectors by content."""
         return EmbeddingStore(self.home.embeddings)
@@ -205,7 +212,7 @@ class Service:
         )
         thresholds = Thresholds(probability=self.settings.probability_floor, label_mass=self.settings.label_mass_floor)
         return Pipeline(
-            Gatherer(self.reader, self.encoders, self.registry, gathering),
+            Gatherer(self.reader, self.encoders, self.registry, gathering, self.reranker),
             CitationVerifier(self.registry, self.blobs),
             ReferenceShelf(self.stored_pixels),
             PipelineSettings(gathering, thresholds, self.settings.workers),
@@ -216,7 +223,9 @@ class Service:
     @cached_property
     def lookup(self) -> Lookup:
         """Answers plain searches."""
-        return Lookup(self.reader, self.encoders, self.registry, self.case_options, self._passage_options)
+        return Lookup(
+            self.reader, self.encoders, self.registry, self.case_options, self._passage_options, self.reranker
+        )
 
     @cached_property
     def ingest(self) -> Ingest:
@@ -241,10 +250,17 @@ class Service:
         }  # fmt: skip
         return {
             "version": version("dermacite"), "configuration": settings.configuration, "preset": settings.preset,
-            "encoders": encoders,
+            "encoders": encoders, "reranker": self._reranker_told(),
             "classifier_setting": settings.classifier, "reporter_setting": settings.reporter,
             "grouper_setting": settings.grouper, "models": models,
         }  # fmt: skip
+
+    def _reranker_told(self) -> dict[str, Any] | None:
+        choice = self.settings.reranker
+        if choice is None:
+            return None
+        card = card_of(choice)
+        return {"card": card.name, "model": card.model, "fingerprint": locate(card, choice.folder).fingerprint}
 
     @property
     def case_options(self) -> CaseOptions:

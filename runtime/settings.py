@@ -111,6 +111,7 @@ class Settings(BaseSettings):
     pictures: EncoderChoice  # encoder of case pictures
     captions: EncoderChoice  # encoder of notes and captions
     passages: EncoderChoice  # encoder of guideline passages
+    reranker: EncoderChoice | None = None  # reads the best passages of a search again, where a caller asks for it
     classifier: str  # "exemplar", or the profile of a served model
     reporter: str  # "extractive", or the profile of a served model
     grouper: str  # "none", or the profile of a served stage 1 model

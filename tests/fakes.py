@@ -97,7 +97,7 @@ class FakeImageEncoder:
     """ImageEncoder: pictures with like colours in like places are near each other."""
 
     def __init__(self, fingerprint: str = "fake-image") -> None:
-        self.card = EncoderCard("fake-image", "image", "fake", "fake", IMAGE_DIMENSION, "CC0-1.0")
+        self.card = EncoderCard("fake-image", "image", "fake", "fake-pictures", IMAGE_DIMENSION, "CC0-1.0")
         self.fingerprint = fingerprint
 
     def encode_images(self, images: Sequence[NDArray[np.uint8]]) -> Vectors:

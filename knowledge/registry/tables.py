@@ -43,6 +43,7 @@ DOCUMENTS = Table(
     Column("edition", Text),
     Column("effective", String(10)),
     Column("review", String(10)),
+    Column("language", Text),
     Column("created_at", String(32), nullable=False),
 )
 

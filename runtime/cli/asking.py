@@ -8,10 +8,11 @@ from typing import Any, TypeVar
 import click
 
 from inference.admission import MAX_SEED
+from inference.lookup import SearchOptions
 from inference.profiles import Layout
 from inference.types import Answer, Consultation, DiagnosisOptions, EngineFailure, GroupUse, ReportMode
 from knowledge.errors import PictureRefused
-from retrieval.filters import Filters
+from retrieval.hybrid import Fusion
 from runtime import explaining, printing
 from runtime.cli.filtering import FILTER
 from runtime.cli.group import AS_JSON, Lazy
@@ -26,6 +27,14 @@ PICTURE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.argument("text")
 @click.option("--image", type=PICTURE, help="Find cases by a picture.")
 @click.option("-k", default=5, show_default=True, type=click.IntRange(1, 50), help="Results of each kind.")
+@click.option("--fusion", type=click.Choice([one.value for one in Fusion]), help="How the legs become one ranking. "
+              "[default: adaptive]")  # fmt: skip
+@click.option("--rerank", is_flag=True, help="Let the configured reranker read the best hits again.")
+@click.option("--alpha", type=click.FloatRange(0, 1), help="With --image: share of the picture.")
+@click.option("--strategy", type=click.Choice(["A", "B"]), help="With --image: compare captions with the picture (A) or "
+              "the text (B).")  # fmt: skip
+@click.option("--hard-negatives", is_flag=True, help="With --image: what looks alike and is something else.")
+@click.option("--against", metavar="LABEL", help="What hard negatives must not be. [default: what most neighbours are]")
 @click.option(
     "--explain", is_flag=True, help="Also print how each ranking came about: legs, shares, added words, drops."
 )
@@ -33,12 +42,13 @@ PICTURE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @AS_JSON
 @click.pass_obj
 def search(
-    lazy: Lazy, text: str, image: Path | None, k: int, explain: bool, filters: Filters, as_json: bool
+    lazy: Lazy, /, text: str, image: Path | None, explain: bool, as_json: bool, **given: Any
 ) -> None:  # fmt: skip
     """Find guideline passages and reference cases, with the score and rank of every leg."""
     service = lazy.service()
     picture = service.admit(image.read_bytes()) if image else None
-    result = service.lookup.search(text, picture, k, filters)
+    fusion = Fusion(given.pop("fusion")) if given["fusion"] else given.pop("fusion")
+    result = service.lookup.search(text, picture, SearchOptions(fusion=fusion, **given))
     if as_json:
         click.echo(printing.as_json(result))
         return
@@ -55,6 +65,12 @@ def search(
 @click.option("--body-site", help="Where on the body.")
 @click.option("-k", type=click.IntRange(0, 20), help="Reference cases to show. [default: from the settings]")
 @click.option("--alpha", type=click.FloatRange(0, 1), help="Share of the picture in case retrieval.")
+@click.option(
+    "--strategy", type=click.Choice(["A", "B"]), help="Compare captions with the picture (A) or the note (B)."
+)
+@click.option("--fusion", type=click.Choice([one.value for one in Fusion]), help="How the legs of a passage search "
+              "become one ranking. [default: adaptive]")  # fmt: skip
+@click.option("--rerank", is_flag=True, help="Let the configured reranker read the best passages again.")
 @FILTER
 @click.option("--no-cases", is_flag=True, help="Switch case retrieval off.")
 @click.option("--no-passages", is_flag=True, help="Switch guideline retrieval off.")
@@ -104,6 +120,9 @@ def _options(given: dict[str, Any]) -> DiagnosisOptions:
     return DiagnosisOptions(
         k=given["k"],
         alpha=given["alpha"],
+        strategy=given["strategy"],
+        fusion=chosen(Fusion, "fusion"),
+        rerank=given["rerank"],
         cases=not given["no_cases"],
         passages=not given["no_passages"],
         leak_guard=not given["no_leak_guard"],

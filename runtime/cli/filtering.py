@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from retrieval.filters import DATES, NOT_YET, Filters
+from retrieval.filters import DATES, Filters
 
 NAMES = tuple(field.name for field in fields(Filters))
 
@@ -17,8 +17,6 @@ def filters_of(pairs: Sequence[str]) -> Filters:
     given: dict[str, list[str]] = {}
     for pair in pairs:
         name, sign, value = (part.strip() for part in pair.partition("="))
-        if name in NOT_YET:
-            raise click.BadParameter(NOT_YET[name])
         if not sign or not value or name not in NAMES:
             raise click.BadParameter(f"“{pair}” is no NAME=VALUE; the names are: {', '.join(NAMES)}")
         given.setdefault(name, []).append(value)

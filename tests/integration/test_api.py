@@ -188,6 +188,20 @@ def test_filters_hold_for_words_pictures_and_diagnoses(client: Client, draw: Dra
     problem_of(client.post("/v1/search", json={"text": "x", "filters": {"laebl": ["x"]}}), 400, "invalid_request")
 
 
+def test_a_search_says_how_it_was_asked_for(client: Client, draw: Draw) -> None:
+    found = client.post("/v1/search", json={"text": "plaque", "fusion": "rrf"}).json()
+    assert found["explanations"]["passages"]["fusion"] == "rrf"
+    problem_of(client.post("/v1/search", json={"text": "plaque", "rerank": True}), 422, "consultation_refused")
+    request = {"request": json.dumps({"hard_negatives": True, "against": "acne"})}
+    found = client.post("/v1/search/picture", files={"image": draw("acne", 1)}, data=request).json()
+    assert found["cases"]
+    assert "acne" not in {one["label"] for one in found["cases"]}
+    request = {"request": json.dumps({"options": {"fusion": "semantic", "strategy": "B"}})}
+    answer = client.post("/v1/diagnoses", files={"images": draw("acne", 1)}, data=request).json()
+    asked = answer["trace"]["configuration"]["options"]
+    assert (asked["fusion"], asked["strategy"], asked["rerank"]) == ("semantic", "B", False)
+
+
 # --- cases -----------------------------------------------------------------------------------------------------------
 
 

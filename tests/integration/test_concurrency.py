@@ -16,6 +16,7 @@ from reportlab.lib.pagesizes import A5
 from reportlab.pdfgen.canvas import Canvas
 
 import runtime
+from inference.lookup import SearchOptions
 from knowledge.types import Outcome
 from retrieval.search import Encoders
 from runtime.curation import Curator, Upload
@@ -174,7 +175,7 @@ def test_a_reader_in_this_and_in_another_service_sees_whole_documents_only(
     curator = Curator(service)
 
     def found(reader: Service) -> int:
-        result = reader.lookup.search(f"{RARE} hidradenitis pemphigus methotrexate", k=50)
+        result = reader.lookup.search(f"{RARE} hidradenitis pemphigus methotrexate", options=SearchOptions(k=50))
         return sum(RARE in item.text for item in result.passages)
 
     with Watcher(lambda: found(service)) as here, Watcher(lambda: found(other)) as there:

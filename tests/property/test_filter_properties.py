@@ -37,7 +37,7 @@ def several(names: tuple[str | None, ...]) -> st.SearchStrategy[tuple[str, ...]]
 FILTERS = st.builds(
     Filters, jurisdiction=several(PLACES), source=several(("guide 1", "guide-6", "Publisher 0")),
     effective_from=DATES, effective_to=DATES, label=several(LABELS), skin_tone=several(TONES),
-    dataset=several(("set", "atlas")), licence=several(("CC0-1.0", "cc by 4.0")),
+    dataset=several(("set", "atlas")), language=several(("en", "pt", "PT-br")), licence=several(("CC0-1.0", "cc by 4.0")),
 )  # fmt: skip
 
 
@@ -45,7 +45,7 @@ def source(number: int) -> Source:
     effective = f"{2020 + number % 4}-01-01" if number % 5 else None
     return Source(
         f"Guide {number}", f"publisher {number % 2}", licence=("CC0-1.0", "CC-BY-4.0")[number % 2],
-        jurisdiction=PLACES[number % 3], effective=effective,
+        jurisdiction=PLACES[number % 3], effective=effective, language=("en", "pt-BR", None)[number % 3],
     )  # fmt: skip
 
 
@@ -100,8 +100,9 @@ def facts_of(item: str) -> dict[str, Any]:
         return {"label": {found.label}, "skin_tone": {found.skin_tone}, "dataset": {found.dataset, found.source},
                 "licence": {found.licence}}  # fmt: skip
     of = corpus.registry.passages([item])[item].source
-    return {"jurisdiction": {of.jurisdiction}, "source": {of.title, of.publisher}, "licence": {of.licence},
-            "effective": of.effective}  # fmt: skip
+    tag = of.language or ""
+    return {"jurisdiction": {of.jurisdiction}, "language": {tag, tag[:2]}, "source": {of.title, of.publisher},
+            "licence": {of.licence}, "effective": of.effective}  # fmt: skip
 
 
 _CORPUS: list[Corpus] = []

@@ -67,7 +67,7 @@ def test_a_form_carries_json_text() -> None:
             {"filters.colour", "filters.label.0"},
         ),
         (SearchRequest, {"text": "x", "filters": {"effective_to": "2024-02-30"}}, {"filters.effective_to"}),
-        (SearchRequest, {"text": "x", "filters": {"language": ["en"]}}, {"filters"}),
+        (SearchRequest, {"text": "x", "filters": {"languages": ["en"]}}, {"filters.languages"}),
         (DiagnosisRequest, {"options": {"filters": {"laebl": ["x"]}}}, {"options.filters.laebl"}),
         (SourceRequest, {}, {"title"}),
         (SourceRequest, {"title": "x", "url": "javascript:alert(1)"}, {"url"}),

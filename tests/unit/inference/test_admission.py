@@ -34,14 +34,29 @@ POLARIS = models("hikari-polaris", group="hikari-subaru")
 WHOLE = models("hikari-sirius", "hikari-vega", "hikari-subaru")
 
 
-def asked(models: ServedModels, pictures: int = 1, note: str = "", **options: Any) -> None:
-    check(Consultation((PICTURE,) * pictures, note), DiagnosisOptions(**options), models)
+def asked(
+    models: ServedModels,
+    pictures: int = 1,
+    note: str = "",
+    *,
+    reranks: bool = False,
+    one_space: bool = False,
+    **options: Any,
+) -> None:
+    consultation = Consultation((PICTURE,) * pictures, note)
+    check(consultation, DiagnosisOptions(**options), models, reranks=reranks, one_space=one_space)
 
 
 @pytest.mark.parametrize("models", [NONE, SIRIUS, ALTAIR, WHOLE, models(report="qwen3-vl-8b-instruct")])
 def test_nothing_switched_is_always_possible(models: ServedModels) -> None:
     asked(models)
     asked(models, pictures=4, note="x" * MAX_NOTE, alpha=0.0, k=20, seed=MAX_SEED)
+
+
+def test_what_is_configured_can_be_asked_for() -> None:
+    asked(NONE, rerank=True, reranks=True)
+    asked(NONE, strategy="A", one_space=True)
+    asked(NONE, strategy="B")
 
 
 @pytest.mark.parametrize(
@@ -55,6 +70,8 @@ def test_nothing_switched_is_always_possible(models: ServedModels) -> None:
         ({"alpha": float("nan")}, "0 to 1"),
         ({"k": 21}, "0 to 20"),
         ({"k": -1}, "0 to 20"),
+        ({"rerank": True}, "configure `reranker`"),
+        ({"strategy": "A"}, "do not share a space"),
         ({"seed": -1}, str(MAX_SEED)),
         ({"seed": MAX_SEED + 1}, str(MAX_SEED)),
     ],

@@ -24,6 +24,7 @@ def test_every_key_reaches_the_source_under_the_resolved_path(tmp_path: Path) ->
     values = {
         "title": "Psoriasis", "publisher": "A society", "url": "https://example.org/p", "licence": "CC-BY-4.0",
         "jurisdiction": "DE", "edition": "3", "effective": "2024-01-31", "review": "2027-01-31",
+        "language": "de",
     }  # fmt: skip
     (tmp_path / "guidelines").mkdir()
     folder = listed(tmp_path, {"file": "guidelines/../guidelines/p.pdf", **values})

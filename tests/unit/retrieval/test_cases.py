@@ -196,9 +196,9 @@ def test_without_a_label_it_is_the_one_of_most_neighbours_that_is_left_out() -> 
     assert ids(find(LABELLED, 0, None, hard_negatives=True)) == "def"
 
 
-def test_the_majority_is_that_of_what_may_be_shown_and_of_equals_the_first() -> None:
+def test_the_majority_is_that_of_what_may_be_shown_and_of_equals_the_nearest() -> None:
     only = np.array([False, False, True, True, False, True])
-    assert ids(find(LABELLED, 0, None, only, hard_negatives=True)) == "cf"
+    assert ids(find(LABELLED, 0, None, only, hard_negatives=True)) == "df"
 
 
 def test_hard_negatives_keep_the_scores_they_have() -> None:

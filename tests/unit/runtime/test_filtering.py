@@ -23,7 +23,6 @@ def test_values_of_one_name_are_any_of_them() -> None:
         (["label"], "no NAME=VALUE; the names are: source, jurisdiction"),
         (["label="], "no NAME=VALUE"),
         (["colour=red"], "the names are:"),
-        (["language=en"], "not recorded yet"),
         (["effective_from=soon"], "calendar date"),
         (["effective_to=2024-01-31", "effective_to=2024-02-01"], "one date; it was given 2 times"),
     ],

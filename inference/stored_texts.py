@@ -1,0 +1,15 @@
+"""The texts of hits, for a reranker that reads them. What is no longer there is absent."""
+
+from collections.abc import Mapping, Sequence
+
+from knowledge.registry import Registry
+
+
+def passage_texts(registry: Registry, ids: Sequence[str]) -> Mapping[str, str]:
+    """Of guideline passages, by id."""
+    return {name: passage.text for name, passage in registry.passages(ids).items()}
+
+
+def captions(registry: Registry, ids: Sequence[str]) -> Mapping[str, str]:
+    """Of reference cases, by id."""
+    return {name: case.caption for name, case in registry.cases(ids).items()}

@@ -1,0 +1,122 @@
+"""What a caller may switch of a search without a consultation."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from inference.errors import ConsultationRefused
+from inference.gathering import Gatherer, GatheringSettings
+from inference.lookup import Lookup, SearchOptions, SearchResult
+from inference.types import DiagnosisOptions
+from retrieval.cases import CaseOptions
+from retrieval.hybrid import Fusion, HybridOptions
+from retrieval.subqueries import SubQuery
+from retrieval.types import EncoderCard, Scores
+from tests.fakes import COLOURS, Corpus, patch_of, picture_of
+
+PICTURE = picture_of(patch_of(COLOURS["psoriasis"], 1), "a picture")
+WORDS = "review of psoriasis and acne"
+
+
+class Longest:
+    """Reranker: likes long texts."""
+
+    card: EncoderCard
+    fingerprint = "longest"
+
+    def __init__(self) -> None:
+        self.read: list[str] = []
+
+    def score(self, query: str, texts: Sequence[str]) -> Scores:
+        assert query
+        self.read += texts
+        return np.array([len(text) / 1000 for text in texts], dtype=np.float32)
+
+
+@pytest.fixture(scope="module")
+def shared(built_home: Path) -> Iterator[Corpus]:
+    """Read only."""
+    corpus = Corpus(built_home)
+    yield corpus
+    corpus.close()
+
+
+def lookup(corpus: Corpus, reranker: Longest | None = None) -> Lookup:
+    return Lookup(corpus.reader(), corpus.encoders, corpus.registry, CaseOptions(), HybridOptions(), reranker)
+
+
+def legs(result: SearchResult) -> set[str]:
+    return {leg for item in (*result.passages, *result.cases) for leg in item.scores}
+
+
+def test_each_fusion_is_named_in_the_explanation(shared: Corpus) -> None:
+    for fusion in Fusion:
+        found = lookup(shared).search(WORDS, options=SearchOptions(fusion=fusion))
+        assert {one.fusion for one in found.explanations.values()} == {fusion.value}
+    assert lookup(shared).search(WORDS).explanations["passages"].fusion == Fusion.ADAPTIVE.value
+
+
+def test_a_reranker_orders_passages_and_captions_by_what_it_read(shared: Corpus) -> None:
+    reranker = Longest()
+    found = lookup(shared, reranker).search(WORDS, options=SearchOptions(rerank=True))
+    for items in (found.passages, found.cases):
+        read = sorted((len(item.text) / 1000 for item in items), reverse=True)
+        assert [item.score for item in items] == pytest.approx(read)
+    assert "rerank" in legs(found)
+    assert {item.text for item in (*found.passages, *found.cases)} <= set(reranker.read)
+    assert "rerank" not in legs(lookup(shared, reranker).search(WORDS))
+
+
+def test_a_passage_deleted_meanwhile_is_not_read(built: Corpus) -> None:
+    asked = lookup(built, Longest())
+    asked.search(WORDS)  # takes the view
+    view = built.reader().view()
+    built.registry.delete_document(built.registry.documents()[0].id)
+    reading = GatheringSettings(passages=HybridOptions(cosine_floor=-1.0))
+    gatherer = Gatherer(built.reader(), built.encoders, built.registry, reading, Longest())
+    found, _ = gatherer.passages(view, [SubQuery("note", WORDS)], DiagnosisOptions(rerank=True))
+    left = {document.id for document in built.registry.documents()}
+    known = built.registry.passages([item.hit.id for item in found])
+    assert known
+    assert len(known) == len(found)
+    assert {passage.document_id for passage in known.values()} <= left
+
+
+def test_hard_negatives_look_alike_and_are_something_else(shared: Corpus) -> None:
+    plain = lookup(shared).search("", PICTURE)
+    assert plain.cases[0].label == "psoriasis"
+    found = lookup(shared).search("", PICTURE, SearchOptions(hard_negatives=True))
+    assert found.cases
+    assert "psoriasis" not in {case.label for case in found.cases}
+    assert any("not 'psoriasis'" in one for one in found.warnings)
+    against = SearchOptions(hard_negatives=True, against="acne vulgaris")
+    assert "acne vulgaris" not in {case.label for case in lookup(shared).search("", PICTURE, against).cases}
+
+
+def test_the_share_of_the_picture_is_asked_for(shared: Corpus) -> None:
+    words = "Uniform brown macule with a regular border on the back."
+    by_picture = lookup(shared).search(words, PICTURE, SearchOptions(alpha=1.0))
+    by_words = lookup(shared).search(words, PICTURE, SearchOptions(alpha=0.0))
+    assert (by_picture.cases[0].label, by_words.cases[0].label) == ("psoriasis", "melanocytic nevi")
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"text": " "}, "nothing to search for"),
+        ({"k": 0}, "1 to 50"),
+        ({"k": 51}, "1 to 50"),
+        ({"rerank": True}, "no reranker"),
+        ({"alpha": 0.5}, "alpha: of searches by picture"),
+        ({"strategy": "B", "hard_negatives": True}, "strategy, hard_negatives: of searches by picture"),
+        ({"strategy": "A", "picture": PICTURE}, "do not share a space"),
+        ({"against": "acne", "picture": PICTURE}, "ask for hard_negatives"),
+    ],
+)
+def test_what_cannot_be_had_is_refused(shared: Corpus, given: dict[str, Any], said: str) -> None:
+    options = {name: value for name, value in given.items() if name not in {"text", "picture"}}
+    with pytest.raises(ConsultationRefused, match=said):
+        lookup(shared).search(given.get("text", WORDS), given.get("picture"), SearchOptions(**options))
