@@ -42,7 +42,7 @@ from retrieval.types import Mask, Vectors
 from retrieval.vectors import ExactVectors
 from retrieval.view import Collection
 from runtime.cli.knowledge import uploads_of
-from runtime.curation import Curator
+from runtime.curation import Curator, build_in_child
 from runtime.demo import SAMPLE
 from runtime.service import Service, open_service
 from runtime.settings import load_settings
@@ -106,7 +106,8 @@ def _fill(service: Service, passages: Sequence[str], cases: int, kept: Path) -> 
     _register_cases(service, passages[:cases])
     print(f"put into the registry and the embedding store: {time.perf_counter() - started:.1f} s")
     started = time.perf_counter()
-    generation = Curator(service).reindex()
+    # Not `Curator.reindex`: it proves that vectors are those of their texts, and most of these are drawn.
+    generation = service.index.publish(build_in_child(service))
     size = sum(file.stat().st_size for file in generation.rglob("*") if file.is_file())
     print(
         f"reindex: {time.perf_counter() - started:.1f} s; on disk {size / len(passages) / 1000:.2f} KB a passage "

@@ -151,7 +151,7 @@ class Curator:
     def _rebuild(self, service: Service, progress: StepProgress | None) -> Path:
         self._encode(service, progress)
         self.sweep()
-        aside = _build_in_child(service)
+        aside = build_in_child(service)
         prove(service, aside)
         # A deletion that was killed left its passages in the generation before: that one goes too.
         return service.index.publish(aside, keep_previous=False)
@@ -216,7 +216,7 @@ class Curator:
             self._build()
 
     def _build(self, *, keep_previous: bool = True) -> Path:
-        aside = _build_in_child(self._service)
+        aside = build_in_child(self._service)
         return self._service.index.publish(aside, keep_previous=keep_previous)
 
     def _forget_vectors(self, texts: Sequence[str]) -> None:
@@ -260,8 +260,11 @@ def _values_of(choice: EncoderChoice) -> dict[str, str]:
     return values
 
 
-def _build_in_child(service: Service) -> Path:
-    """Raises BuildFailed; what serves is untouched then."""
+def build_in_child(service: Service) -> Path:
+    """The folder of a new generation of what is registered, not yet published.
+
+    Raises BuildFailed; what serves is untouched then.
+    """
     index = service.index
     spaces = {
         "fingerprints": index.fingerprints, "dimensions": index.dimensions, "names": index.names,
