@@ -56,7 +56,7 @@ def _data(event: Event) -> Any:
     """Everything of the event but its name; the outcome is the very answer that a caller without a stream gets."""
     if isinstance(event, Outcome):
         return event.answer
-    return {one.name: getattr(event, one.name) for one in fields(event) if one.name != "name"}
+    return {one.name: getattr(event, one.name) for one in fields(event)}
 
 
 def _problem(problem: Problem) -> ServerSentEventMessage:

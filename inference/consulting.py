@@ -17,7 +17,7 @@ from inference.engines.errors import EngineError, EngineOverloaded
 from inference.events import CitationsChecked, DiseaseHeard, Event, EvidenceFound, GroupHeard, Outcome, ReportPiece
 from inference.evidence import with_evidence
 from inference.exemplars import Calibration
-from inference.gathering import Neighbours, leading
+from inference.gathering import Neighbours, Passages, leading
 from inference.judging import conflict, disagreements, model_reason, no_group
 from inference.narrating import Narrator
 from inference.parts import Parts
@@ -63,6 +63,7 @@ class Consulting:
         self._clock = StepClock()
         self._prepared: dict[int, Sequence[ImagePart]] = {}  # by their longest side in px
         self._found = Neighbours()
+        self._passages = Passages()
         self._shown: list[Hit] = []
         self._ledger: tuple[Evidence, ...] = ()
         self._words = ""
@@ -190,14 +191,13 @@ class Consulting:
         gatherer = self._parts.gatherer
         with self._clock.step("passages"):
             queries = gatherer.sub_queries(self._consultation, self._found, self._candidates)
-            passages, remarks = (
-                gatherer.passages(self._view, queries, self._options) if self._options.passages else ((), ())
-            )
-        self._warnings += remarks
+            if self._options.passages:
+                self._passages = gatherer.passages(self._view, queries, self._options)
+        self._warnings += self._passages.warnings
         with self._clock.step("ledger"):
             if gatherer.wanted(self._options) and self._opinions.disease is not None:
                 self._shown += gatherer.contrast(self._found, self._candidates, self._shown, self._named)
-            self._ledger = gatherer.ledger(self._found, self._shown, passages)
+            self._ledger = gatherer.ledger(self._found, self._shown, self._passages.found)
             self._candidates = with_evidence(self._candidates, self._ledger, self._named)
 
     # --- report ----------------------------------------------------------------------------------------------------
@@ -268,6 +268,7 @@ class Consulting:
         return Trace(
             self._parts.effective(self._view, self._calibration, self._options, decider), self._clock.timings_ms(),
             ranking.excluded, ranking.excluded_ids if self._options.leak_report else {}, voters, tuple(self._records),
+            self._passages.explanations,
         )  # fmt: skip
 
     def _all_warnings(self) -> tuple[str, ...]:

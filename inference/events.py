@@ -1,6 +1,7 @@
 """What happens while a consultation is answered, in order. The last event of every answer is its outcome."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from inference.types import Answer, Candidate, CitationCheck, Evidence, ModelOpinion, Statement
 
@@ -10,7 +11,7 @@ class EvidenceFound:
     """New items of the ledger; their keys stay. Cases come first, passages when it is known what to look for."""
 
     evidence: tuple[Evidence, ...]
-    name: str = "evidence"
+    name: ClassVar[str] = "evidence"
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +19,7 @@ class GroupHeard:
     """What the stage 1 model says."""
 
     group: ModelOpinion
-    name: str = "group"
+    name: ClassVar[str] = "group"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,7 @@ class DiseaseHeard:
 
     candidates: tuple[Candidate, ...]
     opinion: ModelOpinion | None
-    name: str = "disease"
+    name: ClassVar[str] = "disease"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ class ReportPiece:
     """The next words of the narrative."""
 
     text: str
-    name: str = "report"
+    name: ClassVar[str] = "report"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class CitationsChecked:
 
     report: tuple[Statement, ...]
     citations: CitationCheck
-    name: str = "citations"
+    name: ClassVar[str] = "citations"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ class Outcome:
     """The whole answer."""
 
     answer: Answer
-    name: str = "outcome"
+    name: ClassVar[str] = "outcome"
 
 
 Event = EvidenceFound | GroupHeard | DiseaseHeard | ReportPiece | CitationsChecked | Outcome

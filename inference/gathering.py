@@ -26,7 +26,7 @@ from retrieval.protocols import Reranker
 from retrieval.reranking import Reranking
 from retrieval.sketches import sketch_of
 from retrieval.subqueries import VOTES, SubQuery, fuse_parts, rows_of, without_repeats
-from retrieval.types import Hit, Ranking
+from retrieval.types import Explanation, Hit, Ranking
 from retrieval.view import IndexReader, View
 
 ASKED = 3  # candidates for which passages are sought and quotes given
@@ -61,6 +61,15 @@ class Neighbours:
     def hits(self) -> list[Hit]:
         """Those the registry still knows, nearest first."""
         return [hit for hit in self.ranking.hits if hit.id in self.cases]
+
+
+@dataclass(frozen=True, slots=True)
+class Passages:
+    """The best passages of all parts in one order, what was degraded, and how each part's ranking came about."""
+
+    found: tuple[Found, ...] = ()
+    warnings: tuple[str, ...] = ()
+    explanations: Mapping[str, Explanation] = field(default_factory=dict)
 
 
 class Gatherer:
@@ -146,12 +155,12 @@ class Gatherer:
 
     def passages(
         self, view: View, queries: Sequence[SubQuery], asked: DiagnosisOptions = DiagnosisOptions()
-    ) -> tuple[tuple[Found, ...], tuple[str, ...]]:
-        """The best passages of each part, in one order; and what was degraded."""
+    ) -> Passages:
+        """The best passages of each part, in one order."""
         if not view.passages.ids:
-            return (), ("there are no guideline passages; add some: dermacite ingest documents FILE...",)
+            return Passages(warnings=("there are no guideline passages; add some: dermacite ingest documents FILE...",))
         if not view.passages.alive.any() or not queries:
-            return (), ()
+            return Passages()
         best = self.settings.passages_per_query
         options = replace(
             self.settings.passages,
@@ -162,9 +171,12 @@ class Gatherer:
         rankings = search.passages_for(view, self._encoders, [query.text for query in queries], options)
         fused = fuse_parts(queries, [ranking.hits for ranking in rankings], best)
         distinct = without_repeats(fused, view.passages.vectors.take(rows_of(fused)), options.near_duplicate)
-        parts = zip(queries, rankings, strict=True)
-        warnings = (f"{query.part}: {warning}" for query, ranking in parts for warning in ranking.warnings)
-        return tuple(Found(one.hit, one.parts) for one in distinct), tuple(warnings)
+        parts = list(zip(queries, rankings, strict=True))
+        return Passages(
+            tuple(Found(one.hit, one.parts) for one in distinct),
+            tuple(f"{query.part}: {warning}" for query, ranking in parts for warning in ranking.warnings),
+            {query.part: ranking.explanation for query, ranking in parts if ranking.explanation is not None},
+        )
 
     def shown(self, found: Neighbours, options: DiagnosisOptions, references: int) -> list[Hit]:
         """The hits the ledger begins with: the nearest, at least those a model is shown, and the best of each likely

@@ -88,11 +88,6 @@ def ranked(shares: Mapping[str, float]) -> list[tuple[str, float]]:
     return sorted(shares.items(), key=lambda item: (-item[1], item[0]))
 
 
-def top(shares: Mapping[str, float]) -> str | None:
-    """The most probable label, None for nothing."""
-    return next((label for label, _ in ranked(shares)), None)
-
-
 def mean_mass(masses: Iterable[float]) -> float:
     """The mean of the masses of several pictures; 0 for none."""
     values = list(masses)

@@ -12,6 +12,7 @@ from inference.profiles.types import Layout
 from knowledge.pictures import Picture
 from retrieval.filters import Filters
 from retrieval.hybrid import Fusion
+from retrieval.types import Explanation
 
 MAX_PICTURES = 4
 
@@ -256,7 +257,8 @@ class Trace:
 
     `excluded` counts what the leak guard kept back by reason; `excluded_ids` says which, where it was asked for.
     `voters` are the ids of all reference cases that voted, nearest first; the ledger shows only some of them.
-    `stages` are the questions put to served models.
+    `stages` are the questions put to served models. `explanations` says, by part of the question, how each search for
+    passages came to its ranking; of the note it holds only words that the lexicon knows.
     """
 
     configuration: Mapping[str, Any]
@@ -265,6 +267,7 @@ class Trace:
     excluded_ids: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     voters: tuple[str, ...] = ()
     stages: tuple[StageRecord, ...] = ()
+    explanations: Mapping[str, Explanation] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ def explanation_lines(explanations: Mapping[str, Explanation]) -> Iterator[str]:
         yield f"  floor       cosine {one.cosine_floor:g}"
         yield from _dropped(one)
     if not explanations:
-        yield "nothing to explain: the ranking is by picture alone"
+        yield "nothing to explain: no text was searched for"
 
 
 def _shares(one: Explanation) -> str:

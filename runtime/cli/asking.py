@@ -74,6 +74,7 @@ def search(
 @FILTER
 @click.option("--no-cases", is_flag=True, help="Switch case retrieval off.")
 @click.option("--no-passages", is_flag=True, help="Switch guideline retrieval off.")
+@click.option("--explain", is_flag=True, help="Also print how each search for passages came to its ranking.")
 @click.option("--no-leak-guard", is_flag=True, help="Let the query find itself; the answer says so.")
 @click.option("--leak-report", is_flag=True, help="List in the trace (--json) which cases were kept back, and why.")
 @click.option("--references", type=click.IntRange(0, 20), help="Reference cases shown to the stage 2 model. "
@@ -102,7 +103,13 @@ def diagnose(lazy: Lazy, /, images: tuple[Path, ...], note: str, as_json: bool, 
             raise PictureRefused(error.reason, f"picture {number}: {error}") from error
     consultation = Consultation(tuple(pictures), note, given["age"], given["sex"], given["body_site"])
     answer = asyncio.run(_answer(service, consultation, _options(given)))
-    click.echo(printing.as_json(answer) if as_json else "\n".join(printing.answer_lines(answer)))
+    if as_json:
+        click.echo(printing.as_json(answer))
+        return
+    click.echo("\n".join(printing.answer_lines(answer)))
+    if given["explain"]:
+        searches = {f"passages for the {part}": one for part, one in answer.trace.explanations.items()}
+        click.echo("\n".join(explaining.explanation_lines(searches)))
 
 
 async def _answer(service: Service, consultation: Consultation, options: DiagnosisOptions) -> Answer:

@@ -365,6 +365,14 @@ def test_the_picture_at_fault_is_named_by_its_number(command: CommandLine, tmp_p
     assert command.json("diagnose", *[good] * 5, code=1)["error"]["reason"] == "consultation_refused"
 
 
+def test_a_diagnosis_explains_its_searches(command: CommandLine, tmp_path: Path, draw: Draw) -> None:
+    picture = written(tmp_path / "query.png", draw("psoriasis", 9))
+    told = command("diagnose", picture, "--note", "flaky patches", "--fusion", "rrf", "--explain").stdout
+    assert "How the passages for the note were found" in told
+    assert "rrf: ranks of both legs" in told
+    assert "(for “flaky”, " in told
+
+
 def test_a_search_explains_itself_to_people_and_programs(command: CommandLine) -> None:
     told = command("search", "flaky patches with itching", "--explain")
     assert told.exit_code == 0, told.output

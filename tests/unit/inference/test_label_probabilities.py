@@ -15,7 +15,6 @@ from inference.label_probabilities import (
     probabilities,
     ranked,
     tempered_by_group,
-    top,
 )
 
 GROUP_OF = {"psoriasis": "1", "sarcoidosis": "1", "nevus": "2", "melanoma": "3"}
@@ -45,7 +44,6 @@ def test_nothing_has_no_shares() -> None:
     assert probabilities({}) == {}
     assert mean([]) == {}
     assert mean_mass([]) == 0
-    assert top({}) is None
 
 
 def test_pictures_of_one_patient_are_averaged_label_by_label() -> None:
@@ -55,7 +53,6 @@ def test_pictures_of_one_patient_are_averaged_label_by_label() -> None:
 
 def test_equal_shares_are_ranked_by_label() -> None:
     assert ranked({"b": 0.25, "c": 0.5, "a": 0.25}) == [("c", 0.5), ("a", 0.25), ("b", 0.25)]
-    assert top({"b": 0.5, "a": 0.5}) == "a"
 
 
 # --- the group as a second opinion

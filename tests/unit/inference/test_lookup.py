@@ -77,7 +77,7 @@ def test_a_passage_deleted_meanwhile_is_not_read(built: Corpus) -> None:
     built.registry.delete_document(built.registry.documents()[0].id)
     reading = GatheringSettings(passages=HybridOptions(cosine_floor=-1.0))
     gatherer = Gatherer(built.reader(), built.encoders, built.registry, reading, Longest())
-    found, _ = gatherer.passages(view, [SubQuery("note", WORDS)], DiagnosisOptions(rerank=True))
+    found = gatherer.passages(view, [SubQuery("note", WORDS)], DiagnosisOptions(rerank=True)).found
     left = {document.id for document in built.registry.documents()}
     known = built.registry.passages([item.hit.id for item in found])
     assert known

@@ -17,6 +17,7 @@ from inference.pipeline import Pipeline
 from inference.types import Abstention, Answer, Consultation, Diagnosis, DiagnosisOptions, EvidenceKind, Verdict
 from knowledge.pictures import Picture
 from retrieval.filters import Filters
+from retrieval.hybrid import Fusion
 from retrieval.search import Encoders
 from retrieval.types import Vectors
 from tests.fakes import CAPTIONS, COLOURS, GUIDELINES, Corpus, FakeTextEncoder, case_of, patch_of, picture_of, sha256
@@ -118,6 +119,16 @@ def test_every_setting_in_force_is_part_of_the_answer(shared: Corpus) -> None:
     assert trace.configuration["pipeline"]["cases"]["alpha"] == 0.7
     assert trace.configuration["index"]["corpus_generation"] == shared.registry.corpus_generation()
     assert {"neighbours", "passages", "ledger", "report", "verify", "total"} <= set(trace.timings_ms)
+
+
+def test_the_trace_says_how_each_part_found_its_passages(shared: Corpus) -> None:
+    answer = ask(shared, note="Flaky patches. Name: Doe", fusion=Fusion.FIXED)
+    found = answer.trace.explanations
+    assert {"note", "candidate psoriasis"} <= set(found)
+    assert {one.fusion for one in found.values()} == {"fixed"}
+    assert [one.phrase for one in found["note"].expansions] == ["flaky"]
+    assert "doe" not in str(found).lower()
+    assert ask(shared, passages=False).trace.explanations == {}
 
 
 def test_the_same_question_has_the_same_answer(shared: Corpus) -> None:

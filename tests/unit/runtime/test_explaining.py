@@ -34,4 +34,4 @@ def test_nothing_added_and_nothing_dropped_is_said_too() -> None:
 
 
 def test_a_search_by_picture_says_so() -> None:
-    assert list(explanation_lines({})) == ["nothing to explain: the ranking is by picture alone"]
+    assert list(explanation_lines({})) == ["nothing to explain: no text was searched for"]
