@@ -102,7 +102,7 @@ class Lookup:
             passages=tuple(item for item in ledger if item.kind is EvidenceKind.PASSAGE),
             cases=tuple(item for item in ledger if item.kind is EvidenceKind.CASE),
             cases_by="picture" if picture is not None else "text",
-            warnings=(*searched.warnings, *passages.warnings, *(one for one in cases.warnings if "hard" in one)),
+            warnings=_told(*searched.warnings, *passages.warnings, *cases.warnings),
             timings_ms=clock.timings_ms(),
             explanations={
                 name: ranking.explanation
@@ -153,3 +153,8 @@ class Lookup:
             [Found(hit, ("search",)) for hit in passages.hits],
             self._registry.passages([hit.id for hit in passages.hits]),
         )
+
+
+def _told(*warnings: str) -> tuple[str, ...]:
+    """Each once. That a curator's search is unguarded is its nature, and no warning."""
+    return tuple(one for one in dict.fromkeys(warnings) if one != search.UNGUARDED)
