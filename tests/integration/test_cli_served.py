@@ -53,14 +53,14 @@ def test_every_option_reaches_the_pipeline(own_service: Service, picture: Path) 
         own_service, models(), picture, "--note", "scaly plaque", "-k", 2, "--alpha", 0.5, "--no-passages",
         "--references", 1, "--prompt", "P1", "--mask-captions", "--free", "--group", "soft", "--report", "plain",
         "--on-engine-failure", "abstain", "--seed", 9, "--layout", "evaluation", "--leak-report",
-        "--filter", "label=psoriasis", "--json",
+        "--filter", "label=psoriasis", "--fusion", "rrf", "--strategy", "B", "--json",
     )  # fmt: skip
     assert result.exit_code == 0, result.output
     options = json.loads(result.output)["trace"]["configuration"]["options"]
     filters = options.pop("filters")
     assert {name: value for name, value in filters.items() if value} == {"label": ["psoriasis"]}
     assert options == {
-        "k": 2, "alpha": 0.5, "cases": True, "passages": False, "leak_guard": True, "leak_report": True, "references": 1,
+        "k": 2, "alpha": 0.5, "strategy": "B", "fusion": "rrf", "rerank": False, "cases": True, "passages": False, "leak_guard": True, "leak_report": True, "references": 1,
         "layout": "evaluation", "prompt": "P1", "captions": "masked", "group": "soft", "constrain": False,
         "report": "plain", "on_engine_failure": "abstain", "seed": 9,
     }  # fmt: skip
