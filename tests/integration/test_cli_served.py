@@ -60,7 +60,8 @@ def test_every_option_reaches_the_pipeline(own_service: Service, picture: Path) 
     filters = options.pop("filters")
     assert {name: value for name, value in filters.items() if value} == {"label": ["psoriasis"]}
     assert options == {
-        "k": 2, "alpha": 0.5, "strategy": "B", "fusion": "rrf", "rerank": False, "cases": True, "passages": False, "leak_guard": True, "leak_report": True, "references": 1,
+        "k": 2, "alpha": 0.5, "strategy": "B", "fusion": "rrf", "rerank": False, "cases": True,
+        "passages": False, "leak_guard": True, "leak_report": True, "references": 1,
         "layout": "evaluation", "prompt": "P1", "captions": "masked", "group": "soft", "constrain": False,
         "report": "plain", "on_engine_failure": "abstain", "seed": 9,
     }  # fmt: skip
