@@ -5,13 +5,14 @@ scored, streamed, cancelled and survived does. Thresholds are set so that a rand
 """
 
 import json
+import math
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import aclosing, contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -372,6 +373,17 @@ async def test_what_takes_too_long_is_an_error_or_what_was_asked_for(opened: Ope
     assert answer.ledger
 
 
+def alike(one: Any, other: Any) -> bool:
+    """Equal but for the last digits of numbers: with whom a request shares a batch changes in which order it is summed."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(alike(one[key], other[key]) for key in one)
+    if isinstance(one, list | tuple) and isinstance(other, list | tuple):
+        return len(one) == len(other) and all(map(alike, one, other))
+    if isinstance(one, float) and isinstance(other, float):
+        return math.isclose(one, other, rel_tol=5e-3, abs_tol=1e-6)
+    return bool(one == other)
+
+
 async def test_a_server_killed_in_mid_answer_is_survived_and_works_again(
     opened: Open, draw: Draw, vllm_server: VllmServer
 ) -> None:
@@ -390,7 +402,9 @@ async def test_a_server_killed_in_mid_answer_is_survived_and_works_again(
     finally:
         vllm_server.start()
     after = await ask(service, draw("psoriasis", 9), note=NOTE)
-    assert after.opinions.disease == before.opinions.disease
+    assert after.opinions.disease is not None
+    assert before.opinions.disease is not None
+    assert alike(asdict(after.opinions.disease), asdict(before.opinions.disease))
 
 
 async def killed_while_it_writes(service: Service, consultation: Consultation, server: VllmServer) -> None:
@@ -495,7 +509,7 @@ def test_http_streams_overflows_fails_and_notices_who_left(
         assert names[-2:] == ["citations", "outcome"]
         assert set(names[4:-2]) == {"report"}
         assert len(names) > 10  # words came one by one
-        assert {**told[-1][1], "trace": None} == {**whole, "trace": None}
+        assert alike({**told[-1][1], "trace": None}, {**whole, "trace": None})
         keys = [item["key"] for name, data in told if name == "evidence" for item in data["evidence"]]
         assert keys == [item["key"] for item in whole["ledger"]]
         assert "".join(data["text"] for name, data in told if name == "report").strip() == whole["narrative"]["text"]
@@ -528,7 +542,7 @@ def test_http_streams_overflows_fails_and_notices_who_left(
             assert any("engine_unreachable" in warning for warning in fallen["warnings"])
         finally:
             vllm_server.start()
-        assert client.post("/v1/diagnoses", **sent(picture)).json()["opinions"] == whole["opinions"]
+        assert alike(client.post("/v1/diagnoses", **sent(picture)).json()["opinions"], whole["opinions"])
 
 
 def overflow(client: httpx.Client, picture: bytes) -> None:
