@@ -32,6 +32,7 @@ from inference.profiles import ModelProfile, load_profile
 from inference.prompts import ImagePart, TextPart
 from inference.reference_shelf import ReferenceShelf
 from inference.served import ServedModel
+from inference.types import Abstention, Answer, Diagnosis
 from knowledge.blobs import BlobStore
 from knowledge.pictures import Picture
 from knowledge.registry import Registry
@@ -380,3 +381,13 @@ def pictures_in(request: ChatRequest) -> list[ImagePart]:
 
 def texts_in(request: ChatRequest) -> list[str]:
     return [part.text for message in request.messages for part in message.parts if isinstance(part, TextPart)]
+
+
+def diagnosis(answer: Answer) -> Diagnosis:
+    assert isinstance(answer, Diagnosis), answer
+    return answer
+
+
+def abstention(answer: Answer) -> Abstention:
+    assert isinstance(answer, Abstention), answer
+    return answer

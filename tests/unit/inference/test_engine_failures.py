@@ -1,6 +1,5 @@
 """What an engine's failure leads to, at every stage: an error, unless the caller named a way around it."""
 
-from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -62,14 +61,6 @@ def models(failing: str | None = None, error: EngineError | None = None) -> Serv
 def ask(corpus: Corpus, asked: ServedModels, **options: Any) -> Answer:
     given = DiagnosisOptions(**{"group": GroupUse.SOFT} | options)
     return anyio.run(partial(corpus.pipeline(models=asked).diagnose, Consultation((PSORIASIS,)), given))
-
-
-@pytest.fixture(scope="module")
-def shared(built_home: Any) -> Iterator[Corpus]:
-    """Read only."""
-    corpus = Corpus(built_home)
-    yield corpus
-    corpus.close()
 
 
 def test_without_a_failure_there_is_nothing_to_tell(shared: Corpus) -> None:

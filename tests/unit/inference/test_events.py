@@ -1,6 +1,5 @@
 """What happens while a consultation is answered: in which order, and what ends when nobody listens any more."""
 
-from collections.abc import Iterator
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
@@ -55,14 +54,6 @@ def outcome(events: list[Event]) -> Answer:
     last = events[-1]
     assert isinstance(last, Outcome)
     return last.answer
-
-
-@pytest.fixture(scope="module")
-def shared(built_home: Any) -> Iterator[Corpus]:
-    """Read only."""
-    corpus = Corpus(built_home)
-    yield corpus
-    corpus.close()
 
 
 def test_events_come_in_one_order_and_the_last_is_the_outcome(shared: Corpus) -> None:

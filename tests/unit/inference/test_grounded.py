@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -128,14 +127,6 @@ def ask(corpus: Corpus, says: Any, note: str = "Ciclosporin at 2.5 mg/kg a day?"
     answer = anyio.run(partial(pipeline.diagnose, consultation, options))
     assert isinstance(answer, Diagnosis), answer
     return answer, engine
-
-
-@pytest.fixture(scope="module")
-def shared(built_home: Any) -> Iterator[Corpus]:
-    """Read only."""
-    corpus = Corpus(built_home)
-    yield corpus
-    corpus.close()
 
 
 def test_a_statement_with_a_true_quote_stands_first_in_the_report(shared: Corpus) -> None:

@@ -1,7 +1,6 @@
 """What a caller may switch of a search without a consultation."""
 
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -34,14 +33,6 @@ class Longest:
         assert query
         self.read += texts
         return np.array([len(text) / 1000 for text in texts], dtype=np.float32)
-
-
-@pytest.fixture(scope="module")
-def shared(built_home: Path) -> Iterator[Corpus]:
-    """Read only."""
-    corpus = Corpus(built_home)
-    yield corpus
-    corpus.close()
 
 
 def lookup(corpus: Corpus, reranker: Longest | None = None) -> Lookup:

@@ -1,10 +1,8 @@
 """What a model writes about the picture: how it is asked, what of its answer is text, and which diseases it asserts."""
 
-from collections.abc import Iterator
 from contextlib import aclosing
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 import anyio
 import numpy as np
@@ -172,14 +170,6 @@ def test_a_conflict_is_asserting_only_other_diseases(names: tuple[str, ...], lab
 
 
 # --- within a consultation
-
-
-@pytest.fixture(scope="module")
-def shared(built_home: Any) -> Iterator[Corpus]:
-    """Read only."""
-    corpus = Corpus(built_home)
-    yield corpus
-    corpus.close()
 
 
 def ask(corpus: Corpus, text: str, mode: ReportMode = ReportMode.GUIDED, note: str = "") -> Diagnosis:

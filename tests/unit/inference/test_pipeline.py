@@ -1,6 +1,5 @@
 """The way of a consultation, with doubles for the encoders only."""
 
-from collections.abc import Iterator
 from dataclasses import fields, replace
 from functools import partial
 from typing import Any
@@ -14,13 +13,25 @@ from inference.admission import MAX_NOTE
 from inference.errors import CalibrationBroken, ConsultationRefused
 from inference.exemplars import FILE
 from inference.pipeline import Pipeline
-from inference.types import Abstention, Answer, Consultation, Diagnosis, DiagnosisOptions, EvidenceKind, Verdict
+from inference.types import Answer, Consultation, Diagnosis, DiagnosisOptions, EvidenceKind, Verdict
 from knowledge.pictures import Picture
 from retrieval.filters import Filters
 from retrieval.hybrid import Fusion
 from retrieval.search import Encoders
 from retrieval.types import Vectors
-from tests.fakes import CAPTIONS, COLOURS, GUIDELINES, Corpus, FakeTextEncoder, case_of, patch_of, picture_of, sha256
+from tests.fakes import (
+    CAPTIONS,
+    COLOURS,
+    GUIDELINES,
+    Corpus,
+    FakeTextEncoder,
+    abstention,
+    case_of,
+    diagnosis,
+    patch_of,
+    picture_of,
+    sha256,
+)
 
 PSORIASIS = picture_of(patch_of(COLOURS["psoriasis"], 1), "a new picture")
 TEXTS = {title: "\n".join(pages) for title, pages in GUIDELINES.items()}
@@ -33,24 +44,6 @@ def pipeline(corpus: Corpus, encoders: Encoders | None = None) -> Pipeline:
 def ask(corpus: Corpus, picture: Picture = PSORIASIS, note: str = "", **options: Any) -> Answer:
     answering = pipeline(corpus)
     return anyio.run(partial(answering.diagnose, Consultation((picture,), note), DiagnosisOptions(**options)))
-
-
-def diagnosis(answer: Answer) -> Diagnosis:
-    assert isinstance(answer, Diagnosis), answer
-    return answer
-
-
-def abstention(answer: Answer) -> Abstention:
-    assert isinstance(answer, Abstention), answer
-    return answer
-
-
-@pytest.fixture(scope="module")
-def shared(built_home: Any) -> Iterator[Corpus]:
-    """Read only."""
-    corpus = Corpus(built_home)
-    yield corpus
-    corpus.close()
 
 
 # --- a diagnosis ---------------------------------------------------------------------------------------------------

@@ -1,6 +1,5 @@
 """A consultation with served models: what they are asked, what becomes of what they say. The engine is a double."""
 
-from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -17,7 +16,6 @@ from inference.prompt_texts import filled, prompt_text
 from inference.prompts import EMPTY_THOUGHT, MASK
 from inference.served import ServedModel
 from inference.types import (
-    Abstention,
     Answer,
     Consultation,
     Diagnosis,
@@ -31,7 +29,9 @@ from tests.fakes import (
     COLOURS,
     Corpus,
     FakeEngine,
+    abstention,
     case_of,
+    diagnosis,
     naming,
     patch_of,
     picture_of,
@@ -65,24 +65,6 @@ def ask(
 ) -> Answer:  # fmt: skip
     pipeline = corpus.pipeline(models=models, thresholds=thresholds)
     return anyio.run(partial(pipeline.diagnose, Consultation(pictures, note), DiagnosisOptions(**options)))
-
-
-def diagnosis(answer: Answer) -> Diagnosis:
-    assert isinstance(answer, Diagnosis), answer
-    return answer
-
-
-def abstention(answer: Answer) -> Abstention:
-    assert isinstance(answer, Abstention), answer
-    return answer
-
-
-@pytest.fixture(scope="module")
-def shared(built_home: Any) -> Iterator[Corpus]:
-    """Read only."""
-    corpus = Corpus(built_home)
-    yield corpus
-    corpus.close()
 
 
 # --- what stage 2 is asked
