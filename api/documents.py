@@ -16,7 +16,9 @@ from api.errors import DocumentsRefused, UploadRefused
 from api.openapi import body_example, example, problems
 from api.schemas import DocumentDetail, DocumentList, DocumentsForm, Ingested
 from knowledge.types import FileOutcome, Outcome
-from runtime.curation import Curator, Receipt, Upload
+from runtime.curation import Curator
+from runtime.deletion import Receipt
+from runtime.jobs import Upload
 from runtime.service import Service
 
 MAX_FILES = 20

@@ -12,8 +12,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from knowledge.registry import CaseFacts
-from knowledge.types import Source
+from knowledge.registry import CaseFacts, VersionFacts
+from knowledge.types import Source, Standing
 from retrieval.facets import Column, Facets, of_cases, of_passages
 from retrieval.filters import OF_CASES, OF_PASSAGES, Filters, mask_of
 from retrieval.hybrid import TextQuery, search_text
@@ -48,11 +48,12 @@ def _passage_facets(rng: np.random.Generator) -> Facets:
     names = [f"d-{number}" for number in range(DOCUMENTS)]
     documents = Column().extended(names[at] for at in rng.integers(0, DOCUMENTS, ROWS))
     shares = sorted(SHARES.items(), key=lambda one: one[1])
-    places: dict[str, Source] = {}
+    versions: dict[str, VersionFacts] = {}
     for at, name in enumerate(names):
         place = next((share for share, number in shares if at < number), "elsewhere")
-        places[name] = Source(f"title {at}", jurisdiction=place, effective=f"{2000 + at % 25}-01-01")
-    return of_passages(documents, places)
+        source = Source(f"title {at}", jurisdiction=place, effective=f"{2000 + at % 25}-01-01")
+        versions[name] = VersionFacts(name, source, Standing.IN_FORCE)
+    return of_passages(documents, versions)
 
 
 def _case_facets() -> Facets:

@@ -32,8 +32,8 @@ from bench.material import (
     p50_p95,
     real_sentences,
 )
-from knowledge.registry import Registry
-from knowledge.types import Cut, ExtractedText, FileOutcome, Page, PageState, ReferenceCase, Source
+from knowledge.registry import NewVersion, Registry
+from knowledge.types import Cut, FileOutcome, Page, PageState, ReferenceCase, Source
 from retrieval.embeddings import EmbeddingStore, text_key
 from retrieval.hybrid import HybridOptions, TextQuery, search_text
 from retrieval.search import text_query
@@ -41,8 +41,9 @@ from retrieval.sketches import SKETCH_BYTES, SKETCHER
 from retrieval.types import Mask, Vectors
 from retrieval.vectors import ExactVectors
 from retrieval.view import Collection
+from runtime.building import build_in_child
 from runtime.cli.knowledge import uploads_of
-from runtime.curation import Curator, build_in_child
+from runtime.curation import Curator
 from runtime.demo import SAMPLE
 from runtime.service import Service, open_service
 from runtime.settings import load_settings
@@ -126,13 +127,15 @@ def _register(
         embeddings.put(fingerprint, [text_key(text) for text in some], vectors[start : start + len(some)])
         text = "\n".join(some)
         version = hashlib.sha256(text.encode()).hexdigest()
-        registry.add_document(
-            Source(title=f"Guideline {start // PASSAGES_A_DOCUMENT}"),
-            version_id=version,
-            size=len(text),
-            text_sha256=version,
-            extracted=ExtractedText(text, (Page(1, 0, len(text), PageState.TEXT),)),
-            passages=_cut(version, some),
+        registry.add_version(
+            NewVersion(
+                version,
+                Source(title=f"Guideline {start // PASSAGES_A_DOCUMENT}"),
+                size=len(text),
+                text_sha256=version,
+                pages=(Page(1, 0, len(text), PageState.TEXT),),
+                passages=_cut(version, some),
+            )
         )
 
 

@@ -54,7 +54,7 @@ class CitationVerifier:
     def _stored_text(self, evidence: Evidence, texts: dict[str, str]) -> str:
         if evidence.kind is EvidenceKind.CASE:
             return self._registry.case(evidence.id).caption
-        version = self._registry.document(str(evidence.version_id)).version
+        version = self._registry.version(str(evidence.version_id))
         digest = version.text_sha256
         if digest is None:
             raise NotFound("the cited version has no text")

@@ -197,7 +197,7 @@ class Consulting:
         with self._clock.step("ledger"):
             if gatherer.wanted(self._options) and self._opinions.disease is not None:
                 self._shown += gatherer.contrast(self._found, self._candidates, self._shown, self._named)
-            self._ledger = gatherer.ledger(self._found, self._shown, self._passages.found)
+            self._ledger = gatherer.ledger(self._found, self._shown, self._passages.found, self._options.filters)
             self._candidates = with_evidence(self._candidates, self._ledger, self._named)
 
     # --- report ----------------------------------------------------------------------------------------------------

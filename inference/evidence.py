@@ -71,6 +71,7 @@ def _passage(found: Found, passage: Passage) -> Evidence:
         section=passage.section,
         first_page=passage.first_page,
         last_page=passage.last_page,
+        standing=passage.standing,
         **_scores(found),
     )
 

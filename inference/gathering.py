@@ -201,9 +201,11 @@ class Gatherer:
         )
         return [hit for hit in best if hit is not None and hit.id not in have]
 
-    def ledger(self, found: Neighbours, shown: Sequence[Hit], passages: Sequence[Found] = ()) -> tuple[Evidence, ...]:
+    def ledger(
+        self, found: Neighbours, shown: Sequence[Hit], passages: Sequence[Found] = (), filters: Filters = Filters()
+    ) -> tuple[Evidence, ...]:
         """Cases in the order shown, then passages. More at the end never renumbers what is there."""
-        texts = self._registry.passages([item.hit.id for item in passages])
+        texts = self._registry.passages([item.hit.id for item in passages], filters.standings)
         return ledger_of([Found(hit, ("similar case",)) for hit in shown], found.cases, passages, texts)
 
 

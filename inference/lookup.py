@@ -97,7 +97,7 @@ class Lookup:
                 reading = self._reranking(partial(captions, self._registry), options)
                 asked = replace(by_text, cosine_floor=-1.0, reranking=reading)
                 cases = search.captions(view, self._encoders, text, asked)
-        ledger = self._hydrated(passages, cases)
+        ledger = self._hydrated(passages, cases, options.filters)
         return SearchResult(
             passages=tuple(item for item in ledger if item.kind is EvidenceKind.PASSAGE),
             cases=tuple(item for item in ledger if item.kind is EvidenceKind.CASE),
@@ -146,12 +146,12 @@ class Lookup:
     ) -> Reranking | None:
         return Reranking(self._reranker, texts) if options.rerank and self._reranker else None
 
-    def _hydrated(self, passages: Ranking, cases: Ranking) -> tuple[Evidence, ...]:
+    def _hydrated(self, passages: Ranking, cases: Ranking, filters: Filters) -> tuple[Evidence, ...]:
         return ledger_of(
             [Found(hit, ("search",)) for hit in cases.hits],
             self._registry.cases([hit.id for hit in cases.hits]),
             [Found(hit, ("search",)) for hit in passages.hits],
-            self._registry.passages([hit.id for hit in passages.hits]),
+            self._registry.passages([hit.id for hit in passages.hits], filters.standings),
         )
 
 

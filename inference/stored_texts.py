@@ -3,11 +3,12 @@
 from collections.abc import Mapping, Sequence
 
 from knowledge.registry import Registry
+from knowledge.types import Standing
 
 
 def passage_texts(registry: Registry, ids: Sequence[str]) -> Mapping[str, str]:
-    """Of guideline passages, by id."""
-    return {name: passage.text for name, passage in registry.passages(ids).items()}
+    """Of guideline passages, by id, in force or not: which of them may be found is not decided here."""
+    return {name: passage.text for name, passage in registry.passages(ids, frozenset(Standing)).items()}
 
 
 def captions(registry: Registry, ids: Sequence[str]) -> Mapping[str, str]:

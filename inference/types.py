@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from inference.profiles.types import Layout
 from knowledge.pictures import Picture
+from knowledge.types import Standing
 from retrieval.filters import Filters
 from retrieval.hybrid import Fusion
 from retrieval.types import Explanation
@@ -96,6 +97,7 @@ class Evidence:
 
     `scores` and `ranks` are per leg of the search that found it; `found_by` says which parts of the consultation did,
     `used_in` which prompts of served models it stood in. Where parts were fused, `score` is theirs: retrieval.subqueries.
+    `standing` is a passage's: one that is not in force was asked for.
     """
 
     key: str
@@ -119,6 +121,7 @@ class Evidence:
     first_page: int | None = None
     last_page: int | None = None
     used_in: tuple[str, ...] = ()
+    standing: Standing | None = None
 
 
 class Verdict(StrEnum):

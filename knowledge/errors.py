@@ -42,6 +42,14 @@ class NotFound(KnowledgeError):
     reason = "not_found"
 
 
+class TransitionRefused(KnowledgeError):
+    """A version, data set or job is in no state for what was asked."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
 class StorageFailed(KnowledgeError):
     """The disk or the database refused a read or a write; what was acknowledged before is safe."""
 

@@ -1,7 +1,8 @@
 """What is known of documents beyond their bytes: `documents.jsonl` beside a folder of PDFs.
 
 One JSON object a line: `file` (path relative to the list) and any of title, publisher, url, licence, jurisdiction, edition,
-effective, review, language. Unknown keys are refused, so that a misspelt licence is not silently lost.
+effective, review, expires, grade, language, tags (a list). Unknown keys are refused, so that a misspelt licence is not
+silently lost.
 """
 
 import json
@@ -41,6 +42,8 @@ def _entry(number: int, line: str) -> tuple[str, Source]:
         raise DocumentRefused(
             "bad_sources", f"{FILE}, line {number}: {problem}. Keys: file, {', '.join(sorted(_KEYS))}"
         )
-    if any(value is not None and not isinstance(value, str) for value in (name, *values.values())):
-        raise DocumentRefused("bad_sources", f"{FILE}, line {number}: every value must be a text")
-    return name, Source(**values)
+    tags = values.pop("tags", [])
+    texts = (name, *(value for value in values.values() if value is not None))
+    if not isinstance(tags, list) or not all(isinstance(value, str) for value in (*texts, *tags)):
+        raise DocumentRefused("bad_sources", f"{FILE}, line {number}: every value must be a text, tags a list of them")
+    return name, Source(**values, tags=tuple(tags))

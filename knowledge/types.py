@@ -4,14 +4,17 @@ Character spans are half-open `[start, end)` in code points of a version's store
 """
 
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where a document comes from. Dates are ISO 8601 (`2024-01-31`); unknown is None, never guessed.
+    """Where one version of a document comes from. Dates are ISO 8601 (`2024-01-31`); unknown is None, never guessed.
 
-    `language` is a BCP 47 tag ("en", "pt-BR"); not declared, it is read from the text where that is clear.
+    In force from `effective` on, to be looked at again on `review`, no longer in force from `expires` on. `language` is
+    a BCP 47 tag ("en", "pt-BR"); not declared, it is read from the text where that is clear. `grade` is the strength of
+    its evidence as its publisher grades it.
     """
 
     title: str
@@ -23,18 +26,43 @@ class Source:
     effective: str | None = None
     review: str | None = None
     language: str | None = None
+    expires: str | None = None
+    grade: str | None = None
+    tags: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "tags", tuple(self.tags))  # JSON and callers have lists
 
 
 class VersionState(StrEnum):
-    """States of one exact set of bytes. Only `live` is retrieved."""
+    """States of one exact set of bytes: received, extracting and indexing while a job works on it; failed is its end
+    where it was refused; the others are those of a version that is there. Only `live` is retrieved unasked."""
 
     RECEIVED = "received"
     EXTRACTING = "extracting"
     INDEXING = "indexing"
+    DRAFT = "draft"
     LIVE = "live"
     SUPERSEDED = "superseded"
     RETIRED = "retired"
     FAILED = "failed"
+
+
+class Standing(StrEnum):
+    """What a version that was approved once is worth today."""
+
+    IN_FORCE = "in_force"
+    EXPIRED = "expired"
+    SUPERSEDED = "superseded"
+    RETIRED = "retired"
+
+
+def standing_of(state: VersionState, source: Source, today: date) -> Standing | None:
+    """None for a version that nobody approved. A date that is none expires nothing."""
+    if state is not VersionState.LIVE:
+        return Standing(state) if state in {VersionState.SUPERSEDED, VersionState.RETIRED} else None
+    # ISO dates compare as texts do.
+    return Standing.EXPIRED if source.expires and source.expires <= today.isoformat() else Standing.IN_FORCE
 
 
 class PageState(StrEnum):
@@ -104,30 +132,42 @@ class Passage:
     last_page: int
     section: tuple[str, ...]
     source: Source
+    standing: Standing = Standing.IN_FORCE
 
 
 @dataclass(frozen=True, slots=True)
 class DocumentVersion:
-    """One exact set of bytes of a document; `id` is their sha256."""
+    """One exact set of bytes of a document; `id` is their sha256, `number` counts from 1 in the order of arrival.
+
+    `added_by` and `approved_by` are who did it, as they named themselves. `superseded_by` is the id of the version that
+    took its place.
+    """
 
     id: str
     document_id: str
+    number: int
     state: VersionState
+    source: Source
     text_sha256: str | None
     page_count: int
     passage_count: int
     bytes: int
     warnings: tuple[str, ...]
     created_at: str
+    added_by: str | None = None
+    approved_by: str | None = None
+    approved_at: str | None = None
+    superseded_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A guideline: what it is, and its current version."""
+    """A guideline with its current version: the live one, else the newest. `source` is that version's."""
 
     id: str
     source: Source
     version: DocumentVersion
+    versions: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,8 +203,21 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class PageOutcome:
+    """A page that gave no text of its own, and why."""
+
+    page: int
+    state: PageState
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class FileOutcome:
-    """One entry per input file of an ingest. `reason` and `message` are set when it was refused."""
+    """One entry per input file of an ingest. `reason` and `message` are set when it was refused.
+
+    Of a document: `id` names it, `version` its bytes, `version_state` whether they are in force, `supersedes` the version
+    they took the place of, `without_text` the pages that need a look.
+    """
 
     file: str
     state: Outcome
@@ -177,3 +230,7 @@ class FileOutcome:
     cases: int = 0
     rejected: int = 0
     warnings: tuple[str, ...] = ()
+    version: str | None = None
+    version_state: VersionState | None = None
+    supersedes: str | None = None
+    without_text: tuple[PageOutcome, ...] = ()

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from knowledge.registry import CaseFacts, Registry
-from knowledge.types import Source
+from knowledge.registry import CaseFacts, Registry, VersionFacts
+from knowledge.types import Standing
 from retrieval.types import Mask
 
 Codes = NDArray[np.int32]  # [n] positions in a column's names
@@ -62,7 +62,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Facets:
-    """Properties of the things that rows are of: passages are of documents, cases of themselves (`of_row` None).
+    """Properties of the things that rows are of: passages are of versions, cases of themselves (`of_row` None).
 
     `columns` has, by the name of a filter, the columns in which its values are looked for.
     """
@@ -94,7 +94,7 @@ class FacetReader:
         self._facts = registry.facts
         self._kept: tuple[Path | None, int] | None = None
         self._cases: Mapping[str, Column] = {}
-        self._documents = Column()
+        self._versions = Column()
 
     def read(
         self, folder: Path | None, since: int, cases: Sequence[str], passages: Sequence[str], base: tuple[int, int]
@@ -105,13 +105,13 @@ class FacetReader:
         """
         if self._kept != (folder, since):
             self._cases = _extended({}, self._facts.cases() if base[0] else [], cases[: base[0]])
-            documents = self._facts.document_of_passages() if base[1] else {}
-            self._documents = Column().extended(documents.get(one) for one in passages[: base[1]])
+            versions = self._facts.version_of_passages() if base[1] else {}
+            self._versions = Column().extended(versions.get(one) for one in passages[: base[1]])
             self._kept = (folder, since)
-        new = self._facts.document_of_passages(since)
-        documents_of = self._documents.extended(new.get(one) for one in passages[base[1] :])
+        new = self._facts.version_of_passages(since)
+        versions_of = self._versions.extended(new.get(one) for one in passages[base[1] :])
         columns = _extended(self._cases, self._facts.cases(since), cases[base[0] :])
-        return _of_columns(columns), of_passages(documents_of, self._facts.sources())
+        return _of_columns(columns), of_passages(versions_of, self._facts.versions())
 
 
 def of_cases(facts: Sequence[CaseFacts]) -> Facets:
@@ -119,12 +119,16 @@ def of_cases(facts: Sequence[CaseFacts]) -> Facets:
     return _of_columns(_extended({}, facts, [one.id for one in facts]))
 
 
-def of_passages(documents: Column, sources: Mapping[str, Source]) -> Facets:
-    """Of the passages of `documents`, by row. The things are its names; the first one, unknown, has no property."""
-    known = [sources.get(name) for name in documents.names]
+def of_passages(versions: Column, facts: Mapping[str, VersionFacts]) -> Facets:
+    """Of the passages of `versions`, by row. The things are its names; the first one, unknown, has no property.
+
+    "standing" has none for a version that may not be found at all.
+    """
+    known = [facts.get(name) for name in versions.names]
+    sources = [one.source if one else None for one in known]
 
     def column(name: str) -> Column:
-        return Column().extended(getattr(one, name) if one else None for one in known)
+        return Column().extended(getattr(one, name) if one else None for one in sources)
 
     return Facets(
         {
@@ -132,14 +136,22 @@ def of_passages(documents: Column, sources: Mapping[str, Source]) -> Facets:
             "jurisdiction": (column("jurisdiction"),),
             "language": (
                 column("language"),
-                Column().extended(_primary(one.language) if one else None for one in known),
+                Column().extended(_primary(one.language) if one else None for one in sources),
             ),
             "licence": (column("licence"),),
-            "document": (Column().extended(documents.names),),
+            "grade": (column("grade"),),
+            "document": (Column().extended(one.document_id if one else None for one in known),),
+            "standing": (Column().extended(one.standing if one else None for one in known),),
         },
-        np.array([_day(one.effective) if one else 0 for one in known], dtype=np.int32),
-        documents.codes,
+        np.array([_day(one.effective) if one else 0 for one in sources], dtype=np.int32),
+        versions.codes,
     )
+
+
+def in_force(facets: Facets) -> Mask:
+    """[n] which rows are of versions that are in force."""
+    [standing] = facets.columns["standing"]
+    return facets.per_row(standing.among([Standing.IN_FORCE]))
 
 
 def _extended(columns: Mapping[str, Column], facts: Sequence[CaseFacts], ids: Sequence[str]) -> dict[str, Column]:

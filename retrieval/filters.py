@@ -14,13 +14,17 @@ from typing import Final
 
 import numpy as np
 
+from knowledge.registry.documents import IN_FORCE
+from knowledge.types import Standing
 from retrieval.facets import Facets, folded
 from retrieval.types import Mask
 from retrieval.view import CaseCollection, View
 
 Values = tuple[str, ...]  # any of them; none: not filtered
 
-OF_PASSAGES: Final = ("source", "jurisdiction", "language", "document", "effective_from", "effective_to", "licence")
+OF_PASSAGES: Final = (
+    "source", "jurisdiction", "language", "document", "grade", "effective_from", "effective_to", "licence", "standing",
+)  # fmt: skip
 OF_CASES: Final = ("dataset", "label", "skin_tone", "split", "licence")
 DATES: Final = ("effective_from", "effective_to")
 SUGGESTED: Final = 5  # names in a warning
@@ -32,15 +36,17 @@ class Filters:
     """All of what is set must hold; of several values of one filter any may. Each restricts only what has the property.
 
     Passages: `source` (title or publisher), `jurisdiction`, `language` (a tag or its first part), `document` (its id),
-    `effective_from` and `effective_to` (the date a document took effect, both inclusive: in force on a day is `effective_to`
-    that day, for the registry knows no end). Cases: `dataset` (or declared source), `label`, `skin_tone`, `split`. Both:
-    `licence`. What is not known of an item never passes.
+    `grade` (of evidence), `effective_from` and `effective_to` (the date a document took effect, both inclusive),
+    `standing` (in_force unless said otherwise; expired, superseded, retired). Cases: `dataset` (or declared source),
+    `label`, `skin_tone`, `split`. Both: `licence`. What is not known of an item never passes.
     """
 
     source: Values = ()
     jurisdiction: Values = ()
     language: Values = ()
     document: Values = ()
+    grade: Values = ()
+    standing: Values = ()
     effective_from: date | None = None
     effective_to: date | None = None
     dataset: Values = ()
@@ -53,6 +59,12 @@ class Filters:
     def active(self) -> Values:
         """Names of those that are set."""
         return tuple(one.name for one in fields(self) if getattr(self, one.name))
+
+    @property
+    def standings(self) -> frozenset[Standing]:
+        """Of the passages that may be found."""
+        wanted = {folded(one) for one in self.standing}
+        return frozenset(one for one in Standing if folded(one.replace("_", " ")) in wanted) or IN_FORCE
 
     def on(self, names: tuple[str, ...]) -> Values:
         """Those of `names` that are set."""
@@ -70,10 +82,13 @@ class Narrowed:
 def narrowed(view: View, filters: Filters) -> Narrowed:
     """`view` without what the filters leave out; the view itself when none is set. Searches of it are exact."""
     warnings: list[str] = []
+    if aside := sorted(filters.standings - IN_FORCE):
+        warnings.append(f"asked for, and not in force: {', '.join(aside)} guidelines")
     if set_here := filters.on(OF_PASSAGES):
         passages, facets = view.passages, view.passage_facets
-        warnings += _remarks("passage", facets, filters, set_here, passages.alive)
-        alive = passages.alive & mask_of(facets, filters, set_here)
+        among = view.present if filters.standing else passages.alive
+        warnings += _remarks("passage", facets, filters, set_here, among)
+        alive = among & mask_of(facets, filters, set_here)
         view = replace(view, passages=replace(passages, alive=alive, vectors=passages.vectors.exact()))
         warnings += _nothing("passage", filters, set_here, alive)
     if set_here := filters.on(OF_CASES):

@@ -135,8 +135,8 @@ class LayeredLexical:
     """A base index and the rows that came since, all scored with the statistics of what is alive in both.
 
     A row scores what one rebuild of the rows alive would give it: the base's scores hold the idf and mean length of its
-    build, so its counts are read back from them and scored anew. `alive` ([len(base)], default all) are the rows of the
-    base that count; the others are scored too, and nobody may return them.
+    build, so its counts are read back from them and scored anew. `alive` ([n], default all) are the rows that count; the
+    others are scored too: they are gone, or not in force and returned only where that is asked for.
     """
 
     def __init__(self, base: LexicalIndex, delta: Sequence[str], alive: Mask | None = None) -> None:
@@ -145,7 +145,7 @@ class LayeredLexical:
         self._delta = _postings(tokens)
         self._gone = np.zeros(0, dtype=np.int64) if alive is None else np.flatnonzero(~alive)
         lengths = np.concatenate([base.lengths, np.array([len(terms) for terms in tokens], dtype=np.int64)])
-        self._gone_with: dict[str, int] = {}  # of words of the base that were asked for: as many as it has, at most
+        self._gone_with: dict[str, int] = {}  # of words that some row has and somebody asked for
         self._size = len(lengths)
         counted = np.delete(lengths, self._gone)
         self._counted = len(counted)
@@ -183,10 +183,10 @@ class LayeredLexical:
         return _idf(frequency - self._gone_frequency(term), self._counted)
 
     def _gone_frequency(self, term: str) -> int:
-        if not len(self._gone) or not self._base.document_frequency(term):
+        if not len(self._gone) or not (self._base.document_frequency(term) or term in self._delta):
             return 0
         if term not in self._gone_with:
-            self._gone_with[term] = int(self._base.occurs(term, self._gone).sum())
+            self._gone_with[term] = int(self.occurs(term, self._gone).sum())
         return self._gone_with[term]
 
 

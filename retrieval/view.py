@@ -5,17 +5,18 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from knowledge.registry import Registry
+from knowledge.registry import Registry, today
 from retrieval.chroma import ChromaStore
 from retrieval.embeddings import EmbeddingStore
 from retrieval.errors import IndexBroken, IndexMismatch, RetrievalError
-from retrieval.facets import FacetReader, Facets
-from retrieval.generation import FORMAT, ITEMS_OF, SKETCHES_FILE, Manifest, chroma_of
+from retrieval.facets import FacetReader, Facets, in_force
+from retrieval.generation import FORMAT, SKETCHES_FILE, Manifest, chroma_of
 from retrieval.index import IndexFolder, contents_of
 from retrieval.leakage import GuardTable
 from retrieval.lexical import TOKENIZER, LayeredLexical, LexicalIndex
@@ -27,7 +28,8 @@ from retrieval.vectors import EXACT_BELOW, ChromaVectors, ExactVectors, LayeredV
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """Items of one kind: row i of every leg is `ids[i]`. `alive` masks what was deleted or replaced since the build."""
+    """Items of one kind: row i of every leg is `ids[i]`. `alive` masks what may be found: not what was deleted or replaced
+    since the build, nor passages that are not in force."""
 
     ids: tuple[str, ...]
     alive: Mask
@@ -62,7 +64,10 @@ class CaseCollection:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """One corpus generation, as searched. `generation` names the index folder (None: everything is in the delta)."""
+    """One corpus generation, as searched. `generation` names the index folder (None: everything is in the delta).
+
+    `present` masks the rows of passages that were not deleted, in force or not: for those who ask for what is not.
+    """
 
     corpus_generation: int
     generation: Path | None
@@ -70,6 +75,8 @@ class View:
     passages: Collection
     case_facets: Facets
     passage_facets: Facets
+    present: Mask
+    day: date
     delta_size: int
     masked: int
 
@@ -93,8 +100,10 @@ class IndexReader:
         with self._lock:
             while True:
                 state = self._state()
-                if self._view is not None and (self._view.generation, self._view.corpus_generation) == state:
-                    return self._view
+                view = self._view
+                # Evidence expires with the day, without any change to the corpus.
+                if view is not None and (view.generation, view.corpus_generation, view.day) == (*state, today()):
+                    return view
                 try:
                     self._view = self._load(state[0])
                     return self._view
@@ -121,17 +130,23 @@ class IndexReader:
         def vectors(space: str) -> LayeredVectors:
             return LayeredVectors(self._base_vectors(folder, store, space), delta.matrices[space])
 
-        def collection(space: str) -> Collection:
-            kind = ITEMS_OF[space]
-            base = _read_ids(folder, kind)
-            # A row of the base that went and came back is alive in the delta only.
-            alive = np.array([item not in gone for item in base] + [True] * len(delta.ids[kind]), dtype=np.bool_)
-            lexical = LayeredLexical(_base_lexical(folder, space), delta.texts[space], alive[: len(base)])
-            return Collection((*base, *delta.ids[kind]), alive, vectors(space), lexical)
+        def collection(space: str, ids: tuple[str, ...], alive: Mask) -> Collection:
+            return Collection(
+                ids, alive, vectors(space), LayeredLexical(_base_lexical(folder, space), delta.texts[space], alive)
+            )
 
-        captions, passages = collection("captions"), collection("passages")
-        base = len(captions.ids) - len(delta.ids["cases"]), len(passages.ids) - len(delta.ids["passages"])
-        case_facets, passage_facets = self._facets.read(folder, since, captions.ids, passages.ids, base)
+        based = {kind: _read_ids(folder, kind) for kind in delta.ids}
+        # A row of the base that went and came back is present in the delta only.
+        there = {
+            kind: np.array([item not in gone for item in ids] + [True] * len(delta.ids[kind]), dtype=np.bool_)
+            for kind, ids in based.items()
+        }
+        ids = {kind: (*based[kind], *delta.ids[kind]) for kind in based}
+        base = len(based["cases"]), len(based["passages"])
+        day = today()
+        case_facets, passage_facets = self._facets.read(folder, since, ids["cases"], ids["passages"], base)
+        captions = collection("captions", ids["cases"], there["cases"])
+        passages = collection("passages", ids["passages"], there["passages"] & in_force(passage_facets))
         return View(
             corpus_generation=delta.corpus_generation,
             generation=folder,
@@ -139,8 +154,10 @@ class IndexReader:
             passages=passages,
             case_facets=case_facets,
             passage_facets=passage_facets,
+            present=there["passages"],
+            day=day,
             delta_size=sum(len(ids) for ids in delta.ids.values()),
-            masked=int((~captions.alive).sum() + (~passages.alive).sum()),
+            masked=int((~there["cases"]).sum() + (~there["passages"]).sum()),
         )
 
     def _cases(self, captions: Collection, pictures: LayeredVectors, sketches: SketchTable) -> CaseCollection:

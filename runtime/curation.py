@@ -1,125 +1,136 @@
-"""Everything that writes: ingest, delete, rebuild. One writer at a time; readers never wait."""
+"""What curators do: take evidence in, approve, retire and delete it, rebuild. One writer at a time; readers never wait."""
 
-import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from knowledge.ingest import Progress
-from knowledge.types import DocumentVersion, FileOutcome, Outcome, Source
+from knowledge.case_ingest import Progress
+from knowledge.document_ingest import Intent
+from knowledge.types import DocumentVersion, FileOutcome, Source
 from retrieval.embedder import Embedder
 from retrieval.embeddings import text_key
 from retrieval.errors import RetrievalError
 from retrieval.generation import damaged_files
-from runtime.errors import BuildFailed, SettingsRefused
-from runtime.home import PATIENCE_S
+from runtime.building import build_in_child, refuse_where_named, values_of
+from runtime.deletion import Gone, Receipt, absence
+from runtime.errors import BuildFailed
+from runtime.jobs import Done, JobRunner, Upload
 from runtime.proof import prove
 from runtime.service import Service
-from runtime.settings import EncoderChoice, encoder_choices, where_named
+from runtime.settings import EncoderChoice, encoder_choices
 from runtime.switching import Switched
-
-PROJECT = Path(__file__).resolve().parent.parent
+from runtime.writing import Writer
 
 StepProgress = Callable[[str, int, int], None]  # (step, done, of)
 
 
-@dataclass(frozen=True, slots=True)
-class Upload:
-    """One PDF to take in: the name to report it by, how to read its bytes, and what is known of its source."""
+class Curator(Writer):
+    """Every change to what is known."""
 
-    name: str
-    read: Callable[[], bytes]
-    source: Source | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """What a deletion removed, and where absence was looked for and found afterwards."""
-
-    document_id: str
-    version_id: str
-    passages: int
-    absent_from: tuple[str, ...]
-
-
-class Curator:
-    """The writing side of a service.
-
-    `waiting` is told when another writer is at work; WriterBusy is raised after `patience_s` seconds of waiting, and
-    EncodersSwitched when the service is of encoders that the home no longer serves.
-    """
-
-    def __init__(
-        self, service: Service, waiting: Callable[[], None] | None = None, *, patience_s: float = PATIENCE_S
-    ) -> None:
-        self._service = service
-        self._waiting = waiting
-        self._patience_s = patience_s
-
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        with self._service.home.writing(self._waiting, patience_s=self._patience_s):
-            # What an outdated service would take in lacks vectors of the encoders that serve.
-            self._service.must_be_current()
-            yield
+    # --- in --------------------------------------------------------------------------------------------------------
 
     def ingest_documents(
-        self, uploads: Iterable[Upload], done: Callable[[FileOutcome], None] | None = None
-    ) -> list[FileOutcome]:
-        """Take PDFs in; each is visible when its outcome is reported to `done`."""
-        outcomes = []
-        with self._writing():
-            for upload in uploads:
-                outcomes.append(self._take_in(upload))
-                if done is not None:
-                    done(outcomes[-1])
-            self._merge_if_due()
-        return outcomes
+        self, uploads: Iterable[Upload], done: Done | None = None, *, document_id: str | None = None,
+        draft: bool = False,
+    ) -> list[FileOutcome]:  # fmt: skip
+        """Take PDFs in as one job, here and now; each is visible when its outcome is reported to `done`."""
+        runner = JobRunner(self)
+        job = runner.accept_documents(uploads, self.intent(document_id=document_id, draft=draft))
+        return runner.run(job.id, done).outcomes
+
+    def intent(self, *, document_id: str | None = None, draft: bool = False) -> Intent:
+        """How documents are taken in: approved at once only where the setting `approval` leaves it to who adds them.
+
+        Raises NotFound for an unknown document.
+        """
+        if document_id is not None:
+            document_id = self.service.registry.document(document_id).id
+        return Intent(self.actor, document_id, not draft and self.service.settings.approval == "automatic")
 
     def ingest_cases(self, path: Path, dataset: str | None, progress: Progress | None = None) -> list[FileOutcome]:
-        """Take a collection of cases in; all of it becomes visible at once. Raises CasesRefused."""
-        with self._writing():
-            outcomes = self._service.ingest.cases(path, dataset, progress)
-            self._merge_if_due()
+        """Take a collection of cases in as one job; all of it becomes visible at once. Raises CasesRefused."""
+        outcomes: list[FileOutcome] = []
+        runner = JobRunner(self)
+        runner.run(runner.accept_cases(path, dataset, self.actor).id, outcomes.append, progress=progress)
         return outcomes
 
+    # --- versions --------------------------------------------------------------------------------------------------
+
+    def approve(self, version_id: str) -> DocumentVersion:
+        """Put a version in force in place of the one that is. Raises NotFound, TransitionRefused."""
+        four_eyes = self.service.settings.approval == "four_eyes"
+        with self.writing():
+            version = self.service.registry.approve(version_id, self.actor, four_eyes=four_eyes)
+        self.merge_if_due()
+        return version
+
+    def retire(self, version_id: str) -> DocumentVersion:
+        """Take a version out of use; it can still be opened. Raises NotFound, TransitionRefused."""
+        with self.writing():
+            return self.service.registry.retire(version_id, self.actor)
+
+    def describe(self, version_id: str, source: Source) -> DocumentVersion:
+        """Correct what is known of a version's source. Raises NotFound."""
+        with self.writing():
+            return self.service.registry.describe(version_id, source, self.actor)
+
+    # --- out -------------------------------------------------------------------------------------------------------
+
     def delete_document(self, document_id: str) -> Receipt:
-        """Invisible first, then its vectors, words and files; then the proof. Raises NotFound."""
-        service = self._service
-        with self._writing():
-            version = service.registry.document(document_id).version
-            texts = service.registry.texts_of_version(version.id)
-            passages = service.registry.delete_document(document_id)
-            self._forget_vectors(texts)
-            self._forget_files(version)
-            self._build(keep_previous=False)
-            return Receipt(version.document_id, version.id, len(passages), self._absence(version, passages, texts))
+        """All versions: invisible first, then their vectors, words and files; then the proof. Raises NotFound."""
+        with self.writing():
+            versions = self.service.registry.versions(document_id)
+            return self._deleted(versions, partial(self.service.registry.delete_document, document_id, self.actor))
+
+    def delete_version(self, version_id: str) -> Receipt:
+        """One version, in the same way; its document goes with the last. Raises NotFound."""
+        with self.writing():
+            version = self.service.registry.version(version_id)
+            return self._deleted([version], partial(self.service.registry.delete_version, version_id, self.actor))
+
+    def _deleted(self, versions: Sequence[DocumentVersion], delete: Callable[[], Sequence[str]]) -> Receipt:
+        service = self.service
+        texts = [text for one in versions for text in service.registry.texts_of_version(one.id)]
+        files = {digest for one in versions for digest in (one.id, one.text_sha256, service.registry.lines_of(one.id))}
+        gone = Gone(versions, delete(), texts)
+        # The same sentence may stand in another document; its vector is that one's too.
+        service.embeddings.delete({text_key(text) for text in texts} - self.keys_in_use())
+        self.drop_files(digest for digest in files if digest is not None)
+        # Indexes of other encoders hold the passages too; they are derived and come back with `reindex`.
+        service.index.remove_others()
+        self.build(keep_previous=False)
+        receipt = Receipt(
+            versions[0].document_id, tuple(one.id for one in versions), len(gone.passages), absence(self, gone)
+        )
+        for version in versions:
+            service.registry.audit.record(
+                self.actor, "receipt", "version", version.id, absent_from=list(receipt.absent_from)
+            )
+        return receipt
+
+    # --- index -----------------------------------------------------------------------------------------------------
 
     def reindex(self, progress: StepProgress | None = None) -> Path:
         """Encode what the configured encoders have not seen, remove leftovers, build a generation and switch to it.
 
         Raises BuildFailed when a check fails; what serves is untouched then.
         """
-        with self._writing():
-            return self._rebuild(self._service, progress)
+        with self.writing():
+            return self._rebuild(self.service, progress)
 
     def reindex_with(self, choices: Mapping[str, EncoderChoice], progress: StepProgress | None = None) -> Path:
         """Build the index of other encoders for these spaces beside the one that serves, then make the home serve it.
 
         Raises SettingsRefused with the lines to write where the settings name a space, BuildFailed, EncoderMissing.
         """
-        with self._writing():
-            _refuse_where_named(self._service.home.root, choices)
-            values = {space: _values_of(choice) for space, choice in choices.items()}
-            target = Switched.read(self._service.home.root).to(values)
+        with self.writing():
+            refuse_where_named(self.service.home.root, choices)
+            values = {space: values_of(choice) for space, choice in choices.items()}
+            target = Switched.read(self.service.home.root).to(values)
             with self._under(choices) as service:
                 final = self._rebuild(service, progress)
-            target.write(self._service.home.root)
+            target.write(self.service.home.root)
             return final
 
     def roll_back(self, progress: StepProgress | None = None) -> Path:
@@ -127,13 +138,13 @@ class Curator:
 
         Their index still stands; it is built anew only where it is gone, damaged, or far behind.
         """
-        home = self._service.home.root
-        with self._writing():
+        home = self.service.home.root
+        with self.writing():
             now = Switched.read(home)
             target = now.back()
             spaces = sorted({*now.serving, *target.serving})
-            choices = encoder_choices(target.serving, self._service.settings.configuration, spaces)
-            _refuse_where_named(home, choices)
+            choices = encoder_choices(target.serving, self.service.settings.configuration, spaces)
+            refuse_where_named(home, choices)
             with self._under(choices) as service:
                 self._encode(service, progress)
                 final = self._still_good(service) or self._rebuild(service, progress)
@@ -142,7 +153,7 @@ class Curator:
 
     @contextmanager
     def _under(self, choices: Mapping[str, EncoderChoice]) -> Iterator[Service]:
-        service = self._service.under(choices)
+        service = self.service.under(choices)
         try:
             yield service
         finally:
@@ -177,111 +188,3 @@ class Curator:
         except (BuildFailed, RetrievalError):
             return None
         return current
-
-    def sweep(self) -> int:
-        """Remove stored files and vectors that nothing points at (an ingest or a deletion was killed).
-
-        Returns the number of files. The caller is the writer.
-        """
-        service = self._service
-        used = service.registry.blobs_in_use()
-        orphans = [digest for digest in service.blobs.digests() if digest not in used]
-        for digest in orphans:
-            service.blobs.delete(digest)
-        service.blobs.sweep_unfinished()
-        service.embeddings.delete(service.embeddings.keys() - self._keys_in_use())
-        service.index.sweep_unfinished()
-        return len(orphans)
-
-    def _keys_in_use(self) -> set[str]:
-        """What live evidence is remembered by in the embedding store."""
-        registry = self._service.registry
-        keys = {text_key(text) for _, text in registry.passage_texts()}
-        for _, picture, caption in registry.case_captions():
-            keys.update((picture, text_key(caption)))
-        return keys
-
-    def _take_in(self, upload: Upload) -> FileOutcome:
-        try:
-            data = upload.read()
-        except OSError:
-            message = "The file cannot be read. Check that it is still there and that this user may read it."
-            return FileOutcome(upload.name, Outcome.REFUSED, "not_readable", message)
-        return self._service.ingest.document(data, upload.name, upload.source)
-
-    def _merge_if_due(self) -> None:
-        service = self._service
-        since = service.index.corpus_generation()
-        if since is None or service.registry.changes_since(since) > service.settings.merge_above:
-            self._build()
-
-    def _build(self, *, keep_previous: bool = True) -> Path:
-        aside = build_in_child(self._service)
-        return self._service.index.publish(aside, keep_previous=keep_previous)
-
-    def _forget_vectors(self, texts: Sequence[str]) -> None:
-        # The same sentence may stand in another document; its vector is that one's too.
-        self._service.embeddings.delete({text_key(text) for text in texts} - self._keys_in_use())
-
-    def _forget_files(self, version: DocumentVersion) -> None:
-        used = self._service.registry.blobs_in_use()
-        for digest in (version.id, version.text_sha256):
-            if digest is not None and digest not in used:
-                self._service.blobs.delete(digest)
-        # Indexes of other encoders hold the passages too; they are derived and come back with `reindex`.
-        self._service.index.remove_others()
-
-    def _absence(self, version: DocumentVersion, passages: Sequence[str], texts: Sequence[str]) -> tuple[str, ...]:
-        service = self._service
-        remembered = service.embeddings.keys() - self._keys_in_use()
-        checks = {
-            "registry": service.registry.forget_deleted()
-            and not service.registry.has_version(version.id)
-            and not service.registry.passages(passages),
-            "vectors": not remembered.intersection(text_key(text) for text in texts),
-            "index": not service.index.holds(passages) and not service.index.kept_by_servers(),
-            "files": version.id not in set(service.blobs.digests()),
-        }
-        return tuple(name for name, absent in checks.items() if absent)
-
-
-def _refuse_where_named(home: Path, choices: Mapping[str, EncoderChoice]) -> None:
-    for space, choice in choices.items():
-        if where := where_named(home, space):
-            lines = "\n".join(f"{key} = {json.dumps(value)}" for key, value in _values_of(choice).items())
-            raise SettingsRefused(
-                f"the encoder of {space} is named in {where}, which beats a switch. Write it there, then run "
-                f"dermacite reindex, which leaves the index of the earlier encoders as it is:\n[{space}]\n{lines}"
-            )
-
-
-def _values_of(choice: EncoderChoice) -> dict[str, str]:
-    values: dict[str, str] = choice.model_dump(mode="json", exclude_none=True)
-    return values
-
-
-def build_in_child(service: Service) -> Path:
-    """The folder of a new generation of what is registered, not yet published.
-
-    Raises BuildFailed; what serves is untouched then.
-    """
-    index = service.index
-    spaces = {
-        "fingerprints": index.fingerprints, "dimensions": index.dimensions, "names": index.names,
-        "chroma_url": service.settings.chroma_url,
-    }  # fmt: skip
-    finished = subprocess.run(
-        [sys.executable, "-m", "runtime.index_child", str(service.home.root.resolve())],
-        input=json.dumps(spaces),
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "PYTHONPATH": str(PROJECT)},
-    )
-    if finished.returncode != 0:
-        lines = finished.stderr.strip().splitlines()
-        why = lines[-1] if lines else f"its process ended with code {finished.returncode}"
-        raise BuildFailed(
-            f"the new index was not built ({why}); the old one still serves. Try again: dermacite reindex"
-        )
-    return Path(finished.stdout)

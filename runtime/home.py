@@ -39,6 +39,11 @@ class Home:
         return self.root / "indexes"
 
     @property
+    def jobs(self) -> Path:
+        """Locks of the jobs at work; each dies with its process."""
+        return self.root / "jobs"
+
+    @property
     def calibrations(self) -> Path:
         """How sure served models may be believed to be: one file a profile, where it was measured."""
         return self.root / "calibrations"
@@ -51,6 +56,12 @@ class Home:
             raise RuntimeRefused(
                 f"the home folder cannot be made: {error.strerror}. Name another: dermacite --home DIR ..."
             ) from error
+
+    @contextmanager
+    def files(self) -> Iterator[None]:
+        """For a moment nobody else decides which stored files are in use: what is announced is not swept meanwhile."""
+        with FileLock(self.root / "files.lock", thread_local=False, is_singleton=False):
+            yield
 
     @contextmanager
     def writing(self, waiting: Callable[[], None] | None = None, *, patience_s: float = PATIENCE_S) -> Iterator[None]:

@@ -23,9 +23,11 @@ from inference.lookup import Lookup
 from inference.pipeline import Pipeline, PipelineSettings
 from inference.reference_shelf import ReferenceShelf
 from knowledge.blobs import BlobStore
-from knowledge.ingest import Ingest, Preparation
+from knowledge.case_ingest import CaseIngest
+from knowledge.document_ingest import DocumentIngest
 from knowledge.pdf import PdfExtractor, PdfLimits
 from knowledge.pictures import Picture, PictureLimits, admit_picture
+from knowledge.preparation import Preparation
 from knowledge.registry import Registry
 from knowledge.types import ReferenceCase
 from retrieval.cases import CaseOptions
@@ -75,9 +77,9 @@ class Service:
 
     def close(self) -> None:
         """End child processes and give connections back."""
-        for name in ("extractor", "renderer", "registry"):
-            if name in self.__dict__:
-                self.__dict__[name].close()
+        for part in (*self.__dict__.get("extractors", ()), *map(self.__dict__.get, ("renderer", "registry"))):
+            if part is not None:
+                part.close()
 
     # --- truth -----------------------------------------------------------------------------------------------------
 
@@ -92,9 +94,9 @@ class Service:
         return BlobStore(self.home.blobs)
 
     @cached_property
-    def extractor(self) -> PdfExtractor:
-        """Reads uploaded PDFs."""
-        return PdfExtractor(self.pdf_limits)
+    def extractors(self) -> tuple[PdfExtractor, ...]:
+        """Read uploaded PDFs, each in a child of its own that starts with its first file."""
+        return tuple(PdfExtractor(self.pdf_limits) for _ in range(self.settings.parsers))
 
     @cached_property
     def renderer(self) -> PdfExtractor:
@@ -227,11 +229,19 @@ class Service:
             self.reader, self.encoders, self.registry, self.case_options, self._passage_options, self.reranker
         )
 
-    @cached_property
-    def ingest(self) -> Ingest:
-        """Takes documents and cases in. The caller holds the writer lock."""
-        preparation = Preparation(self._count_tokens, self._prepare_passages, self._prepare_cases)
-        return Ingest(self.registry, self.blobs, self.extractor, preparation, self.picture_limits)
+    @property
+    def document_ingest(self) -> DocumentIngest:
+        """Takes documents in. The caller holds the writer lock."""
+        return DocumentIngest(self.registry, self.blobs, self.extractors[0], self._preparation)
+
+    @property
+    def case_ingest(self) -> CaseIngest:
+        """Takes cases in. The caller holds the writer lock."""
+        return CaseIngest(self.registry, self.blobs, self._preparation, self.picture_limits)
+
+    @property
+    def _preparation(self) -> Preparation:
+        return Preparation(self._count_tokens, self._prepare_passages, self._prepare_cases)
 
     @cached_property
     def configuration(self) -> dict[str, Any]:

@@ -133,7 +133,13 @@ class Settings(BaseSettings):
     picture_megabytes: int = Field(20, ge=1)
     picture_megapixels: int = Field(50, ge=1)
 
+    approval: Literal["automatic", "required", "four_eyes"] = "automatic"  # what puts a new version in force
+    keep_answers: bool = False  # remember which evidence each answer showed and cited: ids, nothing of the patient
+    answer_days: int = Field(365, ge=1)  # for so long
+    job_days: int = Field(30, ge=1)  # jobs that ended are listed for so long
+
     workers: int = Field(2, ge=1)  # consultations computed at once
+    parsers: int = Field(2, ge=1)  # PDFs of a job that are read at once
     merge_above: int = Field(500, ge=0)  # rows in the delta that start a new index generation
     exact_below: int = Field(20_000, ge=0)  # rows under which search is exact and Chroma is not asked
     chroma_url: str | None = None  # server for the vectors of the next index (loopback or https); none: its folder

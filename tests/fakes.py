@@ -35,8 +35,8 @@ from inference.served import ServedModel
 from inference.types import Abstention, Answer, Diagnosis
 from knowledge.blobs import BlobStore
 from knowledge.pictures import Picture
-from knowledge.registry import Registry
-from knowledge.types import Cut, ExtractedText, Page, PageState, ReferenceCase, Source
+from knowledge.registry import NewVersion, Registry
+from knowledge.types import Cut, Page, PageState, ReferenceCase, Source, VersionState
 from retrieval.cases import CaseOptions
 from retrieval.embedder import Embedder
 from retrieval.embeddings import EmbeddingStore
@@ -171,30 +171,32 @@ class Corpus:
         self.embeddings.put(SKETCHER, [case.picture], sketch_named(case.id)[None])
         self.registry.put_cases([case])
 
-    def add_document(self, title: str, pages: Sequence[str], source: Source | None = None) -> str:
+    def add_document(
+        self, title: str, pages: Sequence[str], source: Source | None = None, document_id: str | None = None,
+        state: VersionState = VersionState.LIVE,
+    ) -> str:  # fmt: skip
         """A document with one passage a page; returns its version id. `title` decides its ids."""
         text = "\n".join(pages)
         starts = [sum(len(page) + 1 for page in pages[:number]) for number in range(len(pages))]
         spans = list(zip(starts, pages, strict=True))
         self.blobs.put(text.encode())
         Embedder(self.encoders, self.embeddings).passages(pages)
-        self.registry.add_document(
+        new = NewVersion(
+            sha256(title),
             source or Source(title, licence="CC0-1.0"),
-            version_id=sha256(title),
             size=len(text),
             text_sha256=sha256(text),
-            extracted=ExtractedText(
-                text,
-                tuple(
-                    Page(number, start, start + len(page), PageState.TEXT)
-                    for number, (start, page) in enumerate(spans, start=1)
-                ),
-            ),
+            pages=[
+                Page(number, start, start + len(page), PageState.TEXT)
+                for number, (start, page) in enumerate(spans, start=1)
+            ],
             passages=[
                 (f"p-{title}-{number}", Cut(start, start + len(page), page, number, number, (title,), 1))
                 for number, (start, page) in enumerate(spans, start=1)
             ],
+            document_id=document_id,
         )
+        self.registry.add_version(new, state)
         return sha256(title)
 
     def build(self) -> Path:

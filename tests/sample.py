@@ -17,7 +17,8 @@ from reportlab.pdfgen.canvas import Canvas
 
 from knowledge.types import Source
 from retrieval.search import Encoders
-from runtime.curation import Curator, Upload
+from runtime.curation import Curator
+from runtime.jobs import Upload
 from runtime.service import Service, open_service
 from runtime.settings import load_settings
 

@@ -6,7 +6,7 @@ import stat
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,6 +32,7 @@ class _Reading:
     """What one extraction has gathered so far."""
 
     deadline: float
+    progress: Callable[[int, int], None] | None = None
     pages: int | None = None
     title: str | None = None
     rows: list[list[Row]] = field(default_factory=list)
@@ -75,8 +76,8 @@ class PdfExtractor:
             self._closed = True
             self._drop_child()
 
-    def extract(self, path: Path) -> ExtractedText:
-        """Text, pages and headings of a PDF. Raises DocumentRefused.
+    def extract(self, path: Path, progress: Callable[[int, int], None] | None = None) -> ExtractedText:
+        """Text, pages and headings of a PDF; `progress` is told (pages read, of). Raises DocumentRefused.
 
         A page that cannot be read is reported as failed and the others survive, also when it costs the child its life;
         a document of which no page has text is refused.
@@ -84,7 +85,7 @@ class PdfExtractor:
         self._check_file(path)
         with self._conversation():
             # The clock starts here: waiting for another file is not this one's time.
-            reading = _Reading(time.monotonic() + self.limits.seconds)
+            reading = _Reading(time.monotonic() + self.limits.seconds, progress)
             self._read(path, reading)
         self._check_text(reading)
         return _extracted(reading, compose(reading.rows))
@@ -170,6 +171,8 @@ class PdfExtractor:
             reading.states.append((PageState(message["state"]), message["reason"]))
             if message["little"]:
                 reading.little.append(message["page"])
+            if reading.progress is not None:
+                reading.progress(len(reading.states), reading.pages)
 
     def _ask(self, request: dict[str, Any], deadline: float) -> dict[str, Any]:
         """The first message in answer to `request`.

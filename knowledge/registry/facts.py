@@ -5,9 +5,9 @@ from dataclasses import dataclass, fields
 from sqlalchemy import select
 
 from knowledge.registry.database import Database
-from knowledge.registry.rows import SOURCE_COLUMNS, source_of
-from knowledge.registry.tables import CASES, DOCUMENTS, PASSAGES, VERSIONS
-from knowledge.types import Source, VersionState
+from knowledge.registry.rows import SEARCHED, SOURCE_COLUMNS, source_of, today
+from knowledge.registry.tables import CASES, PASSAGES, VERSIONS
+from knowledge.types import Source, Standing, VersionState, standing_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +21,15 @@ class CaseFacts:
     skin_tone: str | None
     licence: str | None
     split: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class VersionFacts:
+    """What filters ask of a document's version, as it stands today."""
+
+    document_id: str
+    source: Source
+    standing: Standing
 
 
 _CASE_COLUMNS = [CASES.c[field.name] for field in fields(CaseFacts)]
@@ -38,22 +47,25 @@ class Facts:
             rows = connection.execute(select(*_CASE_COLUMNS).where(CASES.c.live_since > since))
             return [CaseFacts(*row) for row in rows]
 
-    def document_of_passages(self, since: int = 0) -> dict[str, str]:
-        """Passage id -> document id, of every live passage."""
+    def version_of_passages(self, since: int = 0) -> dict[str, str]:
+        """Passage id -> version id, of every passage that was approved once."""
         query = (
-            select(PASSAGES.c.id, VERSIONS.c.document_id)
+            select(PASSAGES.c.id, PASSAGES.c.version_id)
             .join(VERSIONS)
-            .where(PASSAGES.c.live_since > since, VERSIONS.c.state == VersionState.LIVE)
+            .where(PASSAGES.c.live_since > since, VERSIONS.c.state.in_(SEARCHED))
         )
         with self._database.read() as connection:
-            return {row.id: row.document_id for row in connection.execute(query)}
+            return {row.id: row.version_id for row in connection.execute(query)}
 
-    def sources(self) -> dict[str, Source]:
-        """Document id -> where it comes from, of every document with a live version."""
-        query = (
-            select(DOCUMENTS.c.id, *SOURCE_COLUMNS)
-            .select_from(DOCUMENTS.join(VERSIONS))
-            .where(VERSIONS.c.state == VersionState.LIVE)
-        )
+    def versions(self) -> dict[str, VersionFacts]:
+        """Version id -> what is known of it, of every version that was approved once."""
+        query = select(VERSIONS.c.id, VERSIONS.c.document_id, VERSIONS.c.state, *SOURCE_COLUMNS)
+        day = today()
+        found: dict[str, VersionFacts] = {}
         with self._database.read() as connection:
-            return {row.id: source_of(row) for row in connection.execute(query)}
+            for row in connection.execute(query.where(VERSIONS.c.state.in_(SEARCHED))):
+                source = source_of(row)
+                standing = standing_of(VersionState(row.state), source, day)
+                if standing is not None:
+                    found[row.id] = VersionFacts(row.document_id, source, standing)
+        return found

@@ -2,8 +2,10 @@
 
 from sqlalchemy import (
     JSON,
+    Boolean,
     CheckConstraint,
     Column,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -35,15 +37,6 @@ DOCUMENTS = Table(
     "documents",
     METADATA,
     Column("id", String(40), primary_key=True),
-    Column("title", Text, nullable=False),
-    Column("publisher", Text),
-    Column("url", Text),
-    Column("licence", Text),
-    Column("jurisdiction", Text),
-    Column("edition", Text),
-    Column("effective", String(10)),
-    Column("review", String(10)),
-    Column("language", Text),
     Column("created_at", String(32), nullable=False),
 )
 
@@ -59,6 +52,27 @@ VERSIONS = Table(
     Column("passage_count", Integer, nullable=False),
     Column("warnings", JSON, nullable=False),
     Column("created_at", String(32), nullable=False),
+    # Where each line of the text is on its page: a stored file, like the text itself.
+    Column("lines_sha256", String(64)),
+    Column("number", Integer, nullable=False),
+    Column("added_by", Text),
+    Column("approved_by", Text),
+    Column("approved_at", String(32)),
+    Column("superseded_by", String(64)),
+    # The source, of this version: the next edition has other dates.
+    Column("title", Text, nullable=False),
+    Column("publisher", Text),
+    Column("url", Text),
+    Column("licence", Text),
+    Column("jurisdiction", Text),
+    Column("edition", Text),
+    Column("effective", String(10)),
+    Column("review", String(10)),
+    Column("language", Text),
+    Column("expires", String(10)),
+    Column("grade", Text),
+    Column("tags", JSON, nullable=False),
+    Index(None, "document_id", "number", unique=True),
 )
 
 PAGES = Table(
@@ -70,6 +84,7 @@ PAGES = Table(
     Column("end", Integer, nullable=False),
     Column("state", String(16), nullable=False),
     Column("reason", Text),
+    Column("confidence", Float),
 )
 
 PASSAGES = Table(
@@ -83,8 +98,11 @@ PASSAGES = Table(
     Column("first_page", Integer, nullable=False),
     Column("last_page", Integer, nullable=False),
     Column("section", JSON, nullable=False),
-    # The corpus generation in which it became visible: an index built at g holds every row with live_since <= g.
+    # The corpus generation in which it became visible: an index built at g holds every row with live_since <= g. 0 for
+    # one that never was, a draft's.
     Column("live_since", Integer, nullable=False, index=True),
+    Column("role", String(16), nullable=False),
+    Column("header", Text),
 )
 
 CASES = Table(
@@ -114,4 +132,70 @@ TOMBSTONES = Table(
     METADATA,
     Column("item_id", String(40), primary_key=True),
     Column("gone_since", Integer, nullable=False, index=True),
+)
+
+# Work that was accepted: what it is, whose, how far. A kill leaves it to be taken up again.
+JOBS = Table(
+    "jobs",
+    METADATA,
+    Column("id", String(40), primary_key=True),
+    Column("kind", String(24), nullable=False),
+    Column("state", String(16), nullable=False, index=True),
+    Column("actor", Text, nullable=False),
+    Column("options", JSON, nullable=False),
+    Column("created_at", String(32), nullable=False),
+    Column("started_at", String(32)),
+    Column("finished_at", String(32)),
+    Column("cancelled", Boolean, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("reason", Text),
+    Column("message", Text),
+)
+
+JOB_ITEMS = Table(
+    "job_items",
+    METADATA,
+    Column("job_id", ForeignKey("jobs.id"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("file", String(64)),
+    Column("source", JSON),
+    Column("state", String(16), nullable=False),
+    Column("pages_done", Integer, nullable=False),
+    Column("page_count", Integer),
+    Column("outcome", JSON),
+)
+
+# Who did what to what, and when; never what it says.
+AUDIT = Table(
+    "audit",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("at", String(32), nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("action", String(32), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("item", String(80), nullable=False, index=True),
+    Column("details", JSON, nullable=False),
+)
+
+# What past answers showed and cited, where a setting keeps it: ids only, nothing of the patient.
+ANSWERS = Table(
+    "answers",
+    METADATA,
+    Column("id", String(40), primary_key=True),
+    Column("at", String(32), nullable=False),
+    Column("outcome", String(16), nullable=False),
+    Column("generation", Integer, nullable=False),
+)
+
+ANSWER_EVIDENCE = Table(
+    "answer_evidence",
+    METADATA,
+    Column("answer_id", ForeignKey("answers.id"), primary_key=True),
+    Column("key", String(8), primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("item_id", String(40), nullable=False, index=True),
+    Column("version_id", String(64)),
+    Column("cited", Boolean, nullable=False),
 )

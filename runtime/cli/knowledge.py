@@ -11,7 +11,7 @@ from knowledge.sources import read_sources
 from knowledge.types import FileOutcome, Outcome
 from runtime import printing
 from runtime.cli.group import AS_JSON, REFUSED, Lazy, bar
-from runtime.curation import Upload
+from runtime.jobs import Upload
 
 LOCAL = click.Path(exists=True, path_type=Path)
 

@@ -441,7 +441,7 @@ def test_every_response_is_hardened(client: Client) -> None:
 
 
 def test_the_end_of_the_application_closes_the_service(own_service: Service) -> None:
-    extractor = own_service.extractor
+    extractor = own_service.extractors[0]
     with client_of(own_service):
         pass
     with pytest.raises(ValueError, match="closed"):

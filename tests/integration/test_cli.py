@@ -460,7 +460,7 @@ def test_a_deleted_document_is_gone_everywhere_and_the_receipt_says_so(
 
     assert receipt["document_id"] == added["id"]
     assert receipt["passages"] == added["passages"] > 0
-    assert set(receipt["absent_from"]) == {"registry", "vectors", "index", "files"}
+    assert set(receipt["absent_from"]) == {"registry", "vectors", "index", "lexical", "caches", "files", "disk"}
     assert added["id"] not in {one["id"] for one in command.json("documents", "list")["documents"]}
     assert all(RARE not in one["text"] for one in command.json("search", f"{RARE} hidradenitis")["passages"])
     assert not (command.home / "blobs" / receipt["version_id"][:2] / receipt["version_id"]).exists()
@@ -486,7 +486,7 @@ def test_a_person_reads_the_receipt(command: CommandLine) -> None:
     result = command("documents", "delete", document["id"])
     assert result.stdout.splitlines() == [
         f"deleted {document['id']}: {document['version']['passage_count']} passages",
-        "absent from: registry, vectors, index, files",
+        "absent from: registry, vectors, index, lexical, caches, files, disk",
     ]
 
 

@@ -19,8 +19,9 @@ import runtime
 from inference.lookup import SearchOptions
 from knowledge.types import Outcome
 from retrieval.search import Encoders
-from runtime.curation import Curator, Upload
+from runtime.curation import Curator
 from runtime.doctor import examine
+from runtime.jobs import Upload
 from runtime.service import Service, open_service
 
 PROJECT = Path(runtime.__file__).parent.parent

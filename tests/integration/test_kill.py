@@ -23,8 +23,9 @@ from reportlab.pdfgen.canvas import Canvas
 
 import runtime
 from knowledge.types import Outcome
-from runtime.curation import Curator, Upload
+from runtime.curation import Curator
 from runtime.doctor import examine
+from runtime.jobs import Upload
 from runtime.service import Service
 
 PROJECT = Path(runtime.__file__).parent.parent

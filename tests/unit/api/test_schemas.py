@@ -27,7 +27,7 @@ from inference.lookup import SearchResult
 from inference.types import Abstention, Diagnosis, DiagnosisOptions
 from knowledge.types import ReferenceCase, Source
 from retrieval.filters import Filters
-from runtime.curation import Receipt
+from runtime.deletion import Receipt
 
 
 def test_nothing_said_is_a_consultation_as_configured() -> None:

@@ -142,7 +142,7 @@ def test_a_deleted_document_supports_nothing(filled: Corpus) -> None:
     found, problem = verdict(filled, cite("Review"))
     assert found is Verdict.UNSUPPORTED
     assert problem is not None
-    assert problem.startswith("no such document")
+    assert problem.startswith("no such version")
 
 
 def test_a_ledger_that_lies_is_not_believed(filled: Corpus) -> None:

@@ -14,10 +14,12 @@ from reportlab.lib.utils import ImageReader
 from reportlab.pdfgen.canvas import Canvas
 
 from knowledge.blobs import BlobStore
+from knowledge.case_ingest import CASE_BATCH, CaseIngest
+from knowledge.document_ingest import DocumentIngest
 from knowledge.errors import CasesRefused
-from knowledge.ingest import CASE_BATCH, Ingest, Preparation
 from knowledge.pdf import PdfExtractor
 from knowledge.pictures import Picture, PictureLimits
+from knowledge.preparation import Preparation
 from knowledge.registry import Registry
 from knowledge.types import FileOutcome, Outcome, ReferenceCase, Source
 
@@ -41,9 +43,16 @@ class Desk:
     fail: bool = False
 
     @property
-    def ingest(self) -> Ingest:
-        preparation = Preparation(lambda text: len(text.split()), self._passages, self._cases)
-        return Ingest(self.registry, self.blobs, self.extractor, preparation, PictureLimits(pixels=1_000_000))
+    def _preparation(self) -> Preparation:
+        return Preparation(lambda text: len(text.split()), self._passages, self._cases)
+
+    @property
+    def documents(self) -> DocumentIngest:
+        return DocumentIngest(self.registry, self.blobs, self.extractor, self._preparation)
+
+    @property
+    def collections(self) -> CaseIngest:
+        return CaseIngest(self.registry, self.blobs, self._preparation, PictureLimits(pixels=1_000_000))
 
     def _passages(self, texts: Sequence[str]) -> None:
         self._look()
@@ -128,7 +137,7 @@ def states(outcomes: Sequence[FileOutcome]) -> list[str]:
 
 
 def test_a_document_is_prepared_before_it_is_visible(desk: Desk) -> None:
-    outcome = desk.ingest.document(pdf(SENTENCE), "psoriasis.pdf", Source("Psoriasis"))
+    outcome = desk.documents.document(pdf(SENTENCE), "psoriasis.pdf", Source("Psoriasis"))
     assert (outcome.state, outcome.file, outcome.pages) == (Outcome.ADDED, "psoriasis.pdf", 1)
     assert desk.visible_while_preparing == [0]
     assert desk.passages == desk.registry.texts_of_version(desk.registry.document(str(outcome.id)).version.id)
@@ -140,15 +149,15 @@ def test_a_document_is_prepared_before_it_is_visible(desk: Desk) -> None:
 def test_when_its_preparation_fails_nothing_is_visible_and_a_second_try_completes(desk: Desk) -> None:
     desk.fail = True
     with pytest.raises(NoSpaceLeft):
-        desk.ingest.document(pdf(SENTENCE), "psoriasis.pdf")
+        desk.documents.document(pdf(SENTENCE), "psoriasis.pdf")
     assert (desk.registry.counts()["documents"], desk.registry.corpus_generation()) == (0, 0)
     desk.fail = False
-    assert desk.ingest.document(pdf(SENTENCE), "psoriasis.pdf").state is Outcome.ADDED
+    assert desk.documents.document(pdf(SENTENCE), "psoriasis.pdf").state is Outcome.ADDED
 
 
 def test_the_same_bytes_under_another_name_are_unchanged_and_not_prepared_again(desk: Desk) -> None:
-    first = desk.ingest.document(pdf(SENTENCE), "a.pdf")
-    second = desk.ingest.document(pdf(SENTENCE), "b.pdf")
+    first = desk.documents.document(pdf(SENTENCE), "a.pdf")
+    second = desk.documents.document(pdf(SENTENCE), "b.pdf")
     assert (second.state, second.file, second.id) == (Outcome.UNCHANGED, "b.pdf", first.id)
     assert (second.pages, second.passages) == (first.pages, first.passages)
     assert desk.visible_while_preparing == [0]
@@ -156,7 +165,7 @@ def test_the_same_bytes_under_another_name_are_unchanged_and_not_prepared_again(
 
 
 def test_without_a_source_the_title_is_the_files_name(desk: Desk) -> None:
-    outcome = desk.ingest.document(pdf(SENTENCE), "folder/Care of skin.pdf")
+    outcome = desk.documents.document(pdf(SENTENCE), "folder/Care of skin.pdf")
     assert desk.registry.document(str(outcome.id)).source.title == "Care of skin"
 
 
@@ -173,7 +182,7 @@ def test_without_a_source_the_title_is_the_files_name(desk: Desk) -> None:
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_a_refused_file_says_why_and_leaves_nothing(desk: Desk, data: bytes, reason: str) -> None:
-    outcome = desk.ingest.document(data, "bad.pdf")
+    outcome = desk.documents.document(data, "bad.pdf")
     assert (outcome.state, outcome.reason, outcome.file) == (Outcome.REFUSED, reason, "bad.pdf")
     assert outcome.message
     assert "bad.pdf" not in outcome.message
@@ -183,7 +192,7 @@ def test_a_refused_file_says_why_and_leaves_nothing(desk: Desk, data: bytes, rea
 
 
 def test_pages_without_text_are_named_and_the_others_are_in(desk: Desk) -> None:
-    outcome = desk.ingest.document(pdf(SENTENCE, None, "Excise with a margin of 2 mm.", None), "mixed.pdf")
+    outcome = desk.documents.document(pdf(SENTENCE, None, "Excise with a margin of 2 mm.", None), "mixed.pdf")
     assert outcome.state is Outcome.ADDED
     lost = [warning for warning in outcome.warnings if warning.startswith("page ")]
     assert [warning.partition(":")[0] for warning in lost] == ["page 2", "page 4"]
@@ -207,7 +216,7 @@ def test_rows_are_reported_in_their_order_with_their_number_and_reason(desk: Des
         "good.png": picture(1), "broken.png": picture(2)[:120], "tiny.png": picture(3, side=8), "text.png": b"no picture",
         "also-good.png": picture(4),
     }  # fmt: skip
-    outcomes = desk.ingest.cases(collection(tmp_path / "set", rows, pictures))
+    outcomes = desk.collections.cases(collection(tmp_path / "set", rows, pictures))
     assert [one.file for one in outcomes] == [row["picture"] for row in rows]
     assert states(outcomes) == ["added", "refused", "refused", "refused", "refused", "added"]
     assert [one.reason for one in outcomes[1:5]] == ["truncated", "picture_missing", "too_small", "not_a_picture"]
@@ -219,7 +228,9 @@ def test_rows_are_reported_in_their_order_with_their_number_and_reason(desk: Des
 def test_all_batches_of_a_collection_become_visible_in_one_step(desk: Desk, tmp_path: Path) -> None:
     count = 2 * CASE_BATCH + 3
     seen: list[tuple[int, int]] = []
-    outcomes = desk.ingest.cases(simple(tmp_path / "set", count), progress=lambda done, of: seen.append((done, of)))
+    outcomes = desk.collections.cases(
+        simple(tmp_path / "set", count), progress=lambda done, of: seen.append((done, of))
+    )
     assert states(outcomes) == ["added"] * count
     assert desk.visible_while_preparing == [0, 0, 0]
     assert [len(batch) for batch in desk.batches] == [CASE_BATCH, CASE_BATCH, 3]
@@ -230,7 +241,7 @@ def test_all_batches_of_a_collection_become_visible_in_one_step(desk: Desk, tmp_
 def test_when_preparing_cases_fails_not_one_is_visible(desk: Desk, tmp_path: Path) -> None:
     desk.fail = True
     with pytest.raises(NoSpaceLeft):
-        desk.ingest.cases(simple(tmp_path / "set", 3))
+        desk.collections.cases(simple(tmp_path / "set", 3))
     assert (desk.registry.counts()["cases"], desk.registry.corpus_generation()) == (0, 0)
 
 
@@ -239,7 +250,7 @@ def test_the_stored_picture_is_the_admitted_one_and_its_case_says_everything(des
         "picture": "a.png", "label": "Lichen-Planus", "caption": "violaceous papules", "group": "g", "subject": "P1",
         "lesion": "L1", "split": "test", "skin_tone": "3", "licence": "CC0-1.0", "source": "us",
     }  # fmt: skip
-    (outcome,) = desk.ingest.cases(collection(tmp_path / "set", [row], {"a.png": picture(1)}), dataset="named")
+    (outcome,) = desk.collections.cases(collection(tmp_path / "set", [row], {"a.png": picture(1)}), dataset="named")
     case = desk.registry.case(str(outcome.id))
     assert (case.dataset, case.label, case.caption) == ("named", "lichen planus", "violaceous papules")
     assert (case.group, case.subject, case.lesion, case.split) == ("g", "P1", "L1", "test")
@@ -252,13 +263,13 @@ def test_the_same_collection_again_is_a_no_op_that_decodes_nothing(
     desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = simple(tmp_path / "set", 5)
-    first = desk.ingest.cases(folder)
+    first = desk.collections.cases(folder)
 
     def refuse(*_: object) -> Picture:
         raise AssertionError("a known picture was decoded again")
 
-    monkeypatch.setattr("knowledge.ingest.admit_picture", refuse)
-    second = desk.ingest.cases(folder)
+    monkeypatch.setattr("knowledge.case_ingest.admit_picture", refuse)
+    second = desk.collections.cases(folder)
     assert states(second) == ["unchanged"] * 5
     assert [one.id for one in second] == [one.id for one in first]
     assert desk.prepared_cases == 5
@@ -266,8 +277,8 @@ def test_the_same_collection_again_is_a_no_op_that_decodes_nothing(
 
 
 def test_another_caption_replaces_the_case_and_buries_the_old_id(desk: Desk, tmp_path: Path) -> None:
-    (old,) = desk.ingest.cases(simple(tmp_path / "set", 1))
-    (new,) = desk.ingest.cases(simple(tmp_path / "set", 1, caption="blue plaque"))
+    (old,) = desk.collections.cases(simple(tmp_path / "set", 1))
+    (new,) = desk.collections.cases(simple(tmp_path / "set", 1, caption="blue plaque"))
     assert (new.state, desk.registry.counts()["cases"]) == (Outcome.REPLACED, 1)
     assert desk.registry.tombstones(1) == {old.id}
     assert desk.registry.case(str(new.id)).caption == "blue plaque"
@@ -278,12 +289,12 @@ def test_copies_of_one_picture_are_one_case_and_the_first_row_stays(desk: Desk, 
     rows = [{"picture": name, "label": "psoriasis", "caption": "red"} for name in names]
     rows[2]["caption"] = "blue"
     folder = collection(tmp_path / "set", rows, dict.fromkeys(names, picture(1)))
-    first = desk.ingest.cases(folder)
+    first = desk.collections.cases(folder)
     assert [(one.state.value, one.reason) for one in first] == [
         ("added", None), ("refused", "duplicate_row"), ("refused", "conflicting_row"),
     ]  # fmt: skip
     assert all("row 1" in str(one.message).lower() for one in first[1:])
-    assert states(desk.ingest.cases(folder)) == ["unchanged", "refused", "refused"]
+    assert states(desk.collections.cases(folder)) == ["unchanged", "refused", "refused"]
     assert (desk.registry.counts()["cases"], desk.registry.corpus_generation()) == (1, 1)
 
 
@@ -292,7 +303,7 @@ def test_pictures_in_class_folders_are_reported_with_their_folder(desk: Desk, tm
         (tmp_path / "set" / label).mkdir(parents=True)
         (tmp_path / "set" / label / "1.png").write_bytes(picture(at))
     (tmp_path / "set" / "nevus" / "2.png").write_bytes(b"broken")
-    outcomes = desk.ingest.cases(tmp_path / "set")
+    outcomes = desk.collections.cases(tmp_path / "set")
     assert [(one.file, one.state.value) for one in outcomes] == [
         ("acne/1.png", "added"), ("nevus/1.png", "added"), ("nevus/2.png", "refused"),
     ]  # fmt: skip
@@ -300,5 +311,5 @@ def test_pictures_in_class_folders_are_reported_with_their_folder(desk: Desk, tm
 
 def test_a_folder_without_cases_is_refused_as_a_whole(desk: Desk, tmp_path: Path) -> None:
     with pytest.raises(CasesRefused) as refused:
-        desk.ingest.cases(tmp_path)
+        desk.collections.cases(tmp_path)
     assert refused.value.reason == "no_cases_found"

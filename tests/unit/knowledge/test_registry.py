@@ -19,11 +19,11 @@ from sqlalchemy import create_engine
 
 import knowledge.migrations
 from knowledge.errors import NotFound, StorageFailed
-from knowledge.registry import Registry, document_id_of
+from knowledge.registry import NewVersion, Registry, document_id_of
 from knowledge.registry.database import SCHEMA_HEAD
-from knowledge.registry.store import IDS_PER_QUERY
+from knowledge.registry.rows import IDS_PER_QUERY
 from knowledge.registry.tables import METADATA
-from knowledge.types import Cut, ExtractedText, Outcome, Page, PageState, ReferenceCase, Source, VersionState
+from knowledge.types import Cut, Outcome, Page, PageState, ReferenceCase, Source, VersionState
 
 PROJECT = Path(knowledge.__file__).parent.parent
 SOURCE = Source("Psoriasis", publisher="A society", licence="CC-BY-4.0", effective="2024-01-31")
@@ -46,15 +46,17 @@ def cuts(name: str, count: int) -> list[tuple[str, Cut]]:
     ]
 
 
+def version(name: str = "one", passages: int = 2, source: Source = SOURCE, of: str | None = None) -> NewVersion:
+    pages = (Page(1, 0, 10, PageState.TEXT), Page(2, 10, 10, PageState.FAILED, "timed_out"))
+    return NewVersion(
+        sha(name), source, 7, sha(f"text of {name}"), pages, cuts(name, passages), warnings=("1 of 2 pages is missing",),
+        document_id=of,
+    )  # fmt: skip
+
+
 def add(registry: Registry, name: str = "one", passages: int = 2, source: Source = SOURCE) -> str:
     """Add a document of `passages` passages; its id."""
-    pages = (Page(1, 0, 10, PageState.TEXT), Page(2, 10, 10, PageState.FAILED, "timed_out"))
-    extracted = ExtractedText("0123456789", pages, warnings=("1 of 2 pages is missing",))
-    added = registry.add_document(
-        source, version_id=sha(name), size=7, text_sha256=sha(f"text of {name}"), extracted=extracted,
-        passages=cuts(name, passages),
-    )  # fmt: skip
-    assert added
+    assert registry.add_version(version(name, passages, source))
     return document_id_of(sha(name))
 
 
@@ -107,11 +109,8 @@ def test_documents_are_listed_by_title(registry: Registry) -> None:
 
 def test_the_same_bytes_again_change_nothing(registry: Registry) -> None:
     add(registry)
-    again = registry.add_document(
-        Source("Another title"), version_id=sha("one"), size=7, text_sha256=sha("x"),
-        extracted=ExtractedText("", ()), passages=cuts("other", 3),
-    )  # fmt: skip
-    assert again is False
+    again = registry.add_version(version("one", 3, Source("Another title")))
+    assert again is None
     assert registry.corpus_generation() == 1
     assert registry.counts() == {"documents": 1, "passages": 2, "cases": 0}
     assert registry.document(sha("one")).source == SOURCE
@@ -345,18 +344,15 @@ FILL_THE_DISK = """
 import hashlib, resource, signal, sys
 from pathlib import Path
 from knowledge.errors import StorageFailed
-from knowledge.registry import Registry
-from knowledge.types import Cut, ExtractedText, Source
+from knowledge.registry import NewVersion, Registry
+from knowledge.types import Cut, Source
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 registry = Registry.in_folder(Path(sys.argv[1]))
 resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000))
 try:
     for number in range(20):
         cuts = [(f"p-{number}-{at}", Cut(at, at + 1, "x" * 100, 1, 1, (), 1)) for at in range(400)]
-        registry.add_document(
-            Source("A"), version_id=hashlib.sha256(bytes([number])).hexdigest(), size=1, text_sha256="0" * 64,
-            extracted=ExtractedText("", ()), passages=cuts,
-        )
+        registry.add_version(NewVersion(hashlib.sha256(bytes([number])).hexdigest(), Source("A"), 1, "0" * 64, (), cuts))
         print("added", flush=True)
 except StorageFailed as error:
     print(error)

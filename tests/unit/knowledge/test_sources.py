@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,14 +22,16 @@ def test_a_folder_without_a_list_knows_nothing(tmp_path: Path) -> None:
 
 
 def test_every_key_reaches_the_source_under_the_resolved_path(tmp_path: Path) -> None:
-    values = {
+    values: dict[str, Any] = {
         "title": "Psoriasis", "publisher": "A society", "url": "https://example.org/p", "licence": "CC-BY-4.0",
         "jurisdiction": "DE", "edition": "3", "effective": "2024-01-31", "review": "2027-01-31",
-        "language": "de",
+        "language": "de", "expires": "2028-01-31", "grade": "1A",
     }  # fmt: skip
     (tmp_path / "guidelines").mkdir()
-    folder = listed(tmp_path, {"file": "guidelines/../guidelines/p.pdf", **values})
-    assert read_sources(folder) == {(tmp_path / "guidelines" / "p.pdf").resolve(): Source(**values)}
+    folder = listed(tmp_path, {"file": "guidelines/../guidelines/p.pdf", **values, "tags": ["skin", "joints"]})
+    assert read_sources(folder) == {
+        (tmp_path / "guidelines" / "p.pdf").resolve(): Source(**values, tags=("skin", "joints"))
+    }
 
 
 def test_only_a_title_is_needed_and_nothing_is_guessed(tmp_path: Path) -> None:

@@ -55,7 +55,9 @@ ABSTENTION = Abstention(
     (),
     "Research use.",
 )
-VERSION = DocumentVersion("0" * 64, "d-1", VersionState.LIVE, None, 3, 17, 4_000, (), "2026-01-01T00:00:00+00:00")
+VERSION = DocumentVersion(
+    "0" * 64, "d-1", 1, VersionState.LIVE, Source("Psoriasis"), None, 3, 17, 4_000, (), "2026-01-01T00:00:00+00:00"
+)
 
 
 def test_json_is_one_object_with_plain_values() -> None:

@@ -1,0 +1,162 @@
+"""From PDFs to the registry. Everything is prepared first; one transaction then makes it visible.
+
+A kill at any moment leaves either nothing visible or all of one document: what was prepared and not registered is an
+unreferenced blob, which nothing finds and the next clean-up removes.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from knowledge.blobs import BlobStore
+from knowledge.chunking import CHUNKER, cut_passages
+from knowledge.errors import DocumentRefused
+from knowledge.languages import language_of
+from knowledge.pdf import PdfExtractor
+from knowledge.preparation import Preparation, short_hash
+from knowledge.registry import NewVersion, Registry
+from knowledge.types import (
+    Cut,
+    Document,
+    ExtractedText,
+    FileOutcome,
+    Outcome,
+    PageOutcome,
+    PageState,
+    Source,
+    VersionState,
+)
+
+PASSAGE_TOKENS = 200  # of the passage encoder; a passage is one thought, and MiniLM reads 256 at most
+NEVER_BY_ITSELF = (
+    "an older edition than the one in force: it was put in as superseded. Approve it to make it the one in force"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """Who takes a document in, and as what: a version of `document_id`, approved at once or a draft."""
+
+    actor: str = "unknown"
+    document_id: str | None = None
+    approve: bool = True
+
+
+class DocumentIngest:
+    """Turns PDFs into documents and passages. The caller holds the writer lock, except for `extract`."""
+
+    def __init__(self, registry: Registry, blobs: BlobStore, extractor: PdfExtractor, preparation: Preparation) -> None:
+        self._registry = registry
+        self._blobs = blobs
+        self._extractor = extractor
+        self._preparation = preparation
+
+    def document(self, data: bytes, name: str, source: Source | None = None, intent: Intent = Intent()) -> FileOutcome:
+        """One PDF. `name` is only echoed in the outcome. Raises StorageFailed; every fault of the file is an outcome."""
+        version_id = hashlib.sha256(data).hexdigest()
+        if self._registry.has_version(version_id):
+            return self.unchanged(version_id, name)
+        # Parsed from the store: the file at the caller's path may change under the parser, these bytes cannot.
+        self._blobs.put(data)
+        try:
+            return self.stored(version_id, name, source, intent, self._extractor.extract(self._blobs.path(version_id)))
+        except DocumentRefused as error:
+            self.forget_unregistered(version_id)
+            return refusal(name, error)
+
+    def stored(
+        self, version_id: str, name: str, source: Source | None, intent: Intent, extracted: ExtractedText
+    ) -> FileOutcome:
+        """A PDF that is in the store and was read. Raises StorageFailed, NotFound, and DocumentRefused without passages."""
+        cuts = cut_passages(extracted, self._preparation.count_tokens, max_tokens=PASSAGE_TOKENS)
+        if not cuts:
+            raise DocumentRefused("no_text", "The document has no text to cite. If it was scanned, run OCR first.")
+        passages = [(_passage_id(version_id, cut), cut) for cut in cuts]
+        self._preparation.passages([cut.text for cut in cuts])
+        known = self._document(source, intent)
+        state = _state_for(source, intent, known)
+        source = source or Source(title=extracted.title or Path(name).stem)
+        new = NewVersion(
+            version_id,
+            source if source.language else replace(source, language=language_of(extracted.text)),
+            size=self._blobs.path(version_id).stat().st_size,
+            text_sha256=self._blobs.put(extracted.text.encode()),
+            pages=extracted.pages,
+            passages=passages,
+            warnings=extracted.warnings,
+            document_id=known.id if known else None,
+        )
+        added = self._registry.add_version(new, state, intent.actor)
+        if added is None:  # the same bytes came in twice at once
+            return self.unchanged(version_id, name)
+        warnings = (*extracted.warnings, *_lost_pages(extracted))
+        return FileOutcome(
+            name, Outcome.ADDED, id=added.document_id, pages=len(extracted.pages), passages=len(passages),
+            warnings=(*warnings, NEVER_BY_ITSELF) if state is VersionState.SUPERSEDED else warnings,
+            version=version_id, version_state=state, supersedes=_superseded(known, state),
+            without_text=tuple(_without_text(extracted)),
+        )  # fmt: skip
+
+    def unchanged(self, version_id: str, name: str, state: Outcome = Outcome.UNCHANGED) -> FileOutcome:
+        """What to say of bytes that are a version already."""
+        version = self._registry.version(version_id)
+        return FileOutcome(
+            name, state, id=version.document_id, pages=version.page_count, passages=version.passage_count,
+            version=version_id, version_state=version.state,
+        )  # fmt: skip
+
+    def forget_unregistered(self, digest: str) -> None:
+        """Remove a stored file that nothing points at."""
+        if digest not in self._registry.blobs_in_use():
+            self._blobs.delete(digest)
+
+    def _document(self, source: Source | None, intent: Intent) -> Document | None:
+        """The document that new bytes are a version of: the one named, else the one with this title and publisher."""
+        if intent.document_id is not None:
+            return self._registry.document(intent.document_id)
+        if source is None or source.publisher is None:
+            return None  # a title alone, perhaps read from the file, names no document for sure
+        same = [one for one in self._registry.documents() if _identity(one.source) == _identity(source)]
+        return same[0] if len(same) == 1 else None
+
+
+def refusal(name: str, error: DocumentRefused) -> FileOutcome:
+    """What to say of a file that is no document."""
+    return FileOutcome(name, Outcome.REFUSED, error.reason, str(error), error.page)
+
+
+def _identity(source: Source) -> tuple[str, ...]:
+    fields = (source.title, source.publisher or "", source.jurisdiction or "")
+    return tuple(" ".join(one.casefold().split()) for one in fields)
+
+
+def _state_for(source: Source | None, intent: Intent, known: Document | None) -> VersionState:
+    if not intent.approve:
+        return VersionState.DRAFT
+    if known is not None and known.version.state is VersionState.LIVE and source is not None:
+        mine, theirs = source.effective, known.source.effective
+        if mine and theirs and mine < theirs:
+            return VersionState.SUPERSEDED
+    return VersionState.LIVE
+
+
+def _superseded(known: Document | None, state: VersionState) -> str | None:
+    live = known is not None and known.version.state is VersionState.LIVE
+    return known.version.id if known is not None and live and state is VersionState.LIVE else None
+
+
+def _passage_id(version_id: str, cut: Cut) -> str:
+    return f"p-{short_hash(version_id, CHUNKER, str(PASSAGE_TOKENS), str(cut.start), str(cut.end))}"
+
+
+def _lost_pages(extracted: ExtractedText) -> Iterator[str]:
+    for page in extracted.pages:
+        if page.state is not PageState.TEXT:
+            yield f"page {page.number}: {page.reason or page.state.value}"
+
+
+def _without_text(extracted: ExtractedText) -> Iterator[PageOutcome]:
+    for page in extracted.pages:
+        if page.state is not PageState.TEXT:
+            yield PageOutcome(page.number, page.state, page.reason)

@@ -1,0 +1,315 @@
+"""Jobs: work that is stored before it is acknowledged, and goes on after whatever stops it.
+
+Each job has a lock that dies with its process: who gets it works on the job. Files are read ahead, in children; each document
+becomes visible by itself. A killed job is taken up by the next server, or by `dermacite jobs run`.
+"""
+
+import hashlib
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import cycle
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from knowledge.case_ingest import Progress
+from knowledge.document_ingest import Intent, refusal
+from knowledge.errors import DocumentRefused, KnowledgeError
+from knowledge.pdf import PdfExtractor
+from knowledge.registry.jobs import Job, JobItem, JobKind, JobState, NewItem
+from knowledge.types import ExtractedText, FileOutcome, Outcome, Source, VersionState
+from retrieval.errors import RetrievalError
+from runtime.errors import RuntimeRefused
+from runtime.writing import Writer
+
+_log = logging.getLogger("dermacite.jobs")
+
+POLL_S = 2.0  # between two looks for jobs that another process accepted
+TOLD_EVERY_S = 0.5  # pages of a file are counted this often
+ATTEMPTS = 10  # a job that ends its process every time must not do so for ever
+PASSING = frozenset({"timed_out", "parser_died"})  # refusals that another attempt may not meet: the bytes are kept
+NOT_READABLE = "The file cannot be read. Check that it is still there and that this user may read it."
+GONE = "The stored file was deleted before it was read. Send it again."
+
+Done = Callable[[FileOutcome], None]
+Reading = ExtractedText | DocumentRefused | None
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """One PDF to take in: the name to report it by, how to read its bytes, and what is known of its source."""
+
+    name: str
+    read: Callable[[], bytes]
+    source: Source | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """Who is told of a job's progress."""
+
+    done: Done
+    progress: Progress
+
+
+def _nobody(*_: object) -> None:
+    """Nobody is told."""
+
+
+class _Stopped(Exception):
+    """The process ends; the job goes on later."""
+
+
+class JobRunner:
+    """Accepts jobs of one home and works on them. `stopping` ends the work after the file at hand."""
+
+    def __init__(self, writer: Writer, stopping: threading.Event | None = None) -> None:
+        self._writer = writer
+        self._service = writer.service
+        self._jobs = writer.service.registry.jobs
+        self._stopping = stopping or threading.Event()
+
+    # --- accepting -------------------------------------------------------------------------------------------------
+
+    def accept_documents(self, uploads: Iterable[Upload], intent: Intent) -> Job:
+        """Store the files of an ingest; when this returns, a kill can no longer lose them. Raises StorageFailed."""
+        data: dict[str, bytes] = {}
+        items = [self._item(upload, data) for upload in uploads]
+        return self._accept(
+            JobKind.DOCUMENTS, items, data, intent.actor, approve=intent.approve, document=intent.document_id
+        )
+
+    def _item(self, upload: Upload, data: dict[str, bytes]) -> NewItem:
+        try:
+            read = upload.read()
+        except OSError:
+            outcome = FileOutcome(upload.name, Outcome.REFUSED, "not_readable", NOT_READABLE)
+            return NewItem(upload.name, outcome=outcome)
+        digest = hashlib.sha256(read).hexdigest()
+        data[digest] = read
+        return NewItem(upload.name, digest, upload.source)
+
+    def accept_cases(self, path: Path, dataset: str | None, actor: str) -> Job:
+        """A collection of cases in a folder of this machine, which must stay until the job is done."""
+        options = {"path": str(path.resolve()), "dataset": dataset}
+        return self._accept(JobKind.CASES, [NewItem(path.name)], {}, actor, **options)
+
+    def _accept(self, kind: JobKind, items: list[NewItem], data: dict[str, bytes], actor: str, **options: Any) -> Job:
+        with self._service.home.files():  # nothing sweeps what is stored and not yet announced
+            for one in data.values():
+                self._service.blobs.put(one)
+            return self._jobs.submit(kind, items, actor, **options)
+
+    # --- working ---------------------------------------------------------------------------------------------------
+
+    def run(self, job_id: str, done: Done | None = None, *, progress: Progress | None = None, wait: bool = True) -> Job:
+        """Work on a job to its end and return it; of one that somebody else works on, wait for that end or not.
+
+        `done` is told each outcome, `progress` how many rows of a collection of cases are read.
+
+        What stops the whole job is written into it and raised: KnowledgeError, RetrievalError, RuntimeRefused.
+        """
+        try:
+            with self._owning(job_id, wait=wait):
+                job = self._jobs.start(job_id)
+                if job is None:
+                    return self._jobs.job(job_id)
+                return self._worked(job, _Told(done or _nobody, progress or _nobody))
+        except Timeout:
+            return self._jobs.job(job_id)
+
+    def _worked(self, job: Job, told: "_Told") -> Job:
+        if job.attempts > ATTEMPTS:
+            return self._jobs.end(job.id, JobState.FAILED, "gave_up", f"it was interrupted {ATTEMPTS} times")
+        try:
+            work = {JobKind.DOCUMENTS: self._documents, JobKind.CASES: self._cases}[job.kind]
+            state = work(job, told)
+            self._writer.merge_if_due()
+        except _Stopped:
+            self._jobs.lay_down(job.id)
+            return self._jobs.job(job.id)
+        except (KnowledgeError, RetrievalError, RuntimeRefused) as error:
+            with suppress(KnowledgeError):  # a disk that is full takes no last word; the job is then taken up again
+                self._jobs.end(job.id, JobState.FAILED, error.reason, str(error))
+            raise
+        return self._jobs.end(job.id, state)
+
+    def _documents(self, job: Job, told: "_Told") -> JobState:
+        intent = Intent(job.actor, job.options["document"], job.options["approve"])
+        for outcome in (item.outcome for item in job.items if item.outcome is not None):
+            told.done(outcome)
+        for item, reading in self._read_ahead(job):
+            if self._jobs.is_cancelled(job.id):
+                return JobState.CANCELLED
+            if self._stopping.is_set():
+                raise _Stopped
+            told.done(self._take_in(job, item, intent, reading))
+        return JobState.DONE
+
+    def _read_ahead(self, job: Job) -> Iterator[tuple[JobItem, "Future[Reading]"]]:
+        """Every open item with its text, in order, of which a few are read at a time."""
+        extractors = cycle(self._service.extractors)
+        waiting: deque[tuple[JobItem, Future[Reading]]] = deque()
+        with ThreadPoolExecutor(len(self._service.extractors)) as pool:
+            try:
+                for item in job.open_items:
+                    waiting.append((item, pool.submit(self._read, job.id, item, next(extractors))))
+                    if len(waiting) > len(self._service.extractors):
+                        yield waiting.popleft()
+                while waiting:
+                    yield waiting.popleft()
+            finally:
+                pool.shutdown(cancel_futures=True)
+
+    def _read(self, job_id: str, item: JobItem, extractor: PdfExtractor) -> Reading:
+        """None where there is nothing to read: the bytes are gone, or a version already."""
+        if item.file is None or self._service.registry.has_version(item.file):
+            return None
+        told = time.monotonic()
+
+        def progress(pages: int, of: int) -> None:
+            nonlocal told
+            if time.monotonic() - told > TOLD_EVERY_S:
+                told = time.monotonic()
+                self._jobs.move_item(job_id, item.number, VersionState.EXTRACTING, pages, of)
+
+        self._jobs.move_item(job_id, item.number, VersionState.EXTRACTING)
+        try:
+            return extractor.extract(self._service.blobs.path(item.file), progress)
+        except DocumentRefused as error:
+            return error
+
+    def _take_in(self, job: Job, item: JobItem, intent: Intent, future: "Future[Reading]") -> FileOutcome:
+        reading = future.result()
+        with self._writer.writing():
+            outcome = self._outcome(job, item, intent, reading)
+            state = outcome.version_state or VersionState.FAILED
+            keep = outcome.state is Outcome.REFUSED and outcome.reason in PASSING
+            self._jobs.end_item(job.id, item.number, state, outcome, keep=keep)
+        if outcome.state is Outcome.REFUSED and item.file is not None:
+            self._writer.drop_files([item.file])
+        return outcome
+
+    def _outcome(self, job: Job, item: JobItem, intent: Intent, reading: Reading) -> FileOutcome:
+        ingest = self._service.document_ingest
+        if item.file is None:
+            return FileOutcome(item.name, Outcome.REFUSED, "file_gone", GONE)
+        if self._service.registry.has_version(item.file):
+            # Indexing before this attempt: it was this job that put it in, and then its process died.
+            mine = item.state is VersionState.INDEXING
+            return ingest.unchanged(item.file, item.name, Outcome.ADDED if mine else Outcome.UNCHANGED)
+        try:
+            if reading is None:  # it was a version when it should have been read, and was deleted since
+                reading = self._service.extractors[0].extract(self._service.blobs.path(item.file))
+            if isinstance(reading, DocumentRefused):
+                raise reading
+            pages = len(reading.pages)
+            self._jobs.move_item(job.id, item.number, VersionState.INDEXING, pages, pages)
+            return ingest.stored(item.file, item.name, item.source, intent, reading)
+        except DocumentRefused as error:
+            return refusal(item.name, error)
+
+    def _cases(self, job: Job, told: "_Told") -> JobState:
+        [item] = job.items
+        last = time.monotonic()
+
+        def progress(rows: int, of: int) -> None:
+            nonlocal last
+            told.progress(rows, of)
+            if rows == of or time.monotonic() - last > TOLD_EVERY_S:
+                last = time.monotonic()
+                self._jobs.move_item(job.id, item.number, VersionState.EXTRACTING, rows, of)
+
+        with self._writer.writing():
+            path, dataset = Path(job.options["path"]), job.options["dataset"]
+            outcomes = self._service.case_ingest.cases(path, dataset, progress)
+        for outcome in outcomes:
+            told.done(outcome)
+        usable = sum(one.cases for one in outcomes)
+        rejected = sum(one.rejected for one in outcomes)
+        whole = FileOutcome(item.name, Outcome.ADDED if usable else Outcome.REFUSED, cases=usable, rejected=rejected)
+        self._jobs.end_item(
+            job.id, item.number, VersionState.LIVE if usable else VersionState.FAILED, whole, keep=False
+        )
+        return JobState.DONE
+
+    @contextmanager
+    def _owning(self, job_id: str, *, wait: bool = True) -> Iterator[None]:
+        """Be the one who works on a job. Raises Timeout at once where that is somebody else and nobody waits."""
+        folder = self._service.home.jobs
+        folder.mkdir(exist_ok=True)
+        lock = FileLock(folder / f"{job_id}.lock", thread_local=False, is_singleton=False)
+        with lock.acquire(timeout=-1 if wait else 0):
+            yield
+
+    # --- keeping order ---------------------------------------------------------------------------------------------
+
+    def tidy(self) -> None:
+        """Forget jobs that ended long ago, and their locks."""
+        before = datetime.now(UTC) - timedelta(days=self._service.settings.job_days)
+        self._jobs.forget(before.isoformat(timespec="seconds"))
+        known = {f"{one}.lock" for one in self._jobs.ids([*JobState])}
+        for lock in self._service.home.jobs.glob("*.lock"):
+            if lock.name not in known:
+                lock.unlink(missing_ok=True)
+
+
+class JobWorker:
+    """Takes up open jobs one after the other in a thread of its own, those that were interrupted first."""
+
+    def __init__(self, writer: Writer) -> None:
+        self._stopping = threading.Event()
+        self._woken = threading.Event()
+        self._runner = JobRunner(writer, self._stopping)
+        self._ids = writer.service.registry.jobs.ids
+        self._thread = threading.Thread(target=self._loop, name="jobs", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def wake(self) -> None:
+        """There is a new job."""
+        self._woken.set()
+
+    def stop(self, patience_s: float) -> bool:
+        """End after the file at hand; False when that took longer than `patience_s`."""
+        self._stopping.set()
+        self._woken.set()
+        self._thread.join(patience_s)
+        return not self._thread.is_alive()
+
+    def _loop(self) -> None:
+        with suppress(KnowledgeError, OSError):
+            self._runner.tidy()
+        while not self._stopping.is_set():
+            for job_id in self._open():
+                self._run(job_id)
+            self._woken.wait(POLL_S)
+            self._woken.clear()
+
+    def _open(self) -> list[str]:
+        try:
+            return self._ids()
+        except KnowledgeError as error:
+            _log.error("jobs cannot be listed: %s", error.reason)
+            return []
+
+    def _run(self, job_id: str) -> None:
+        if self._stopping.is_set():
+            return
+        try:
+            self._runner.run(job_id, wait=False)
+        except (KnowledgeError, RetrievalError, RuntimeRefused) as error:
+            _log.error("job %s: %s", job_id, error.reason)
+        except Exception as error:
+            # The class alone: a message can hold anything. The job stays running and is taken up again.
+            _log.error("job %s: unexpected %s", job_id, type(error).__qualname__)
