@@ -15,7 +15,7 @@ from pathlib import Path
 
 from inference.lookup import SearchOptions
 from inference.types import Evidence
-from runtime.cli.knowledge import uploads_of
+from runtime.cli.ingesting import uploads_of
 from runtime.curation import Curator
 from runtime.service import open_service
 from runtime.settings import load_settings

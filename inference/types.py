@@ -261,7 +261,8 @@ class Trace:
     `excluded` counts what the leak guard kept back by reason; `excluded_ids` says which, where it was asked for.
     `voters` are the ids of all reference cases that voted, nearest first; the ledger shows only some of them.
     `stages` are the questions put to served models. `explanations` says, by part of the question, how each search for
-    passages came to its ranking; of the note it holds only words that the lexicon knows.
+    passages came to its ranking; of the note it holds only words that the lexicon knows. `kept_as` is the id under which
+    a service that is set to do so remembers which evidence the answer showed.
     """
 
     configuration: Mapping[str, Any]
@@ -271,6 +272,7 @@ class Trace:
     voters: tuple[str, ...] = ()
     stages: tuple[StageRecord, ...] = ()
     explanations: Mapping[str, Explanation] = field(default_factory=dict)
+    kept_as: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

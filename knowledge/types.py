@@ -132,7 +132,7 @@ class Passage:
     last_page: int
     section: tuple[str, ...]
     source: Source
-    standing: Standing = Standing.IN_FORCE
+    standing: Standing | None = Standing.IN_FORCE
 
 
 @dataclass(frozen=True, slots=True)

@@ -253,7 +253,9 @@ class JobRunner:
     # --- keeping order ---------------------------------------------------------------------------------------------
 
     def tidy(self) -> None:
-        """Forget jobs that ended long ago, and their locks."""
+        """Forget jobs that ended long ago with their locks, and answers kept for long enough."""
+        kept = datetime.now(UTC) - timedelta(days=self._service.settings.answer_days)
+        self._service.registry.answers.forget_before(kept.isoformat(timespec="seconds"))
         before = datetime.now(UTC) - timedelta(days=self._service.settings.job_days)
         self._jobs.forget(before.isoformat(timespec="seconds"))
         known = {f"{one}.lock" for one in self._jobs.ids([*JobState])}

@@ -18,9 +18,11 @@ from inference.types import (
     Narrative,
     Opinions,
 )
-from knowledge.types import Document, FileOutcome, Outcome
+from knowledge.registry.jobs import Job
+from knowledge.types import Document, DocumentVersion, FileOutcome, Outcome, Passage, VersionState
 from retrieval.generation import Manifest
 from retrieval.listing import IndexSet, recall_told
+from runtime.changes import Difference
 from runtime.doctor import Check
 
 SHOWN_CANDIDATES = 5
@@ -157,7 +159,9 @@ def outcome_line(outcome: FileOutcome) -> str:
         page = f", page {outcome.page}" if outcome.page else ""
         return f"refused    {outcome.file}{page}: {outcome.message} [{outcome.reason}]"
     counts = f"{outcome.pages} pages, {outcome.passages} passages" if outcome.pages else f"{outcome.cases} case"
-    return f"{outcome.state:<10} {outcome.file}: {counts} ({outcome.id})"
+    aside = f", {outcome.version_state}" if outcome.version_state not in {None, VersionState.LIVE} else ""
+    instead = f", in place of {outcome.supersedes[:12]}" if outcome.supersedes else ""
+    return f"{outcome.state:<10} {outcome.file}: {counts}{aside}{instead} ({outcome.id})"
 
 
 def totals(outcomes: Sequence[FileOutcome]) -> dict[str, int]:
@@ -182,6 +186,59 @@ def document_lines(document: Document) -> Iterator[str]:
     )
     if any(details):
         yield f"    {', '.join(filter(None, details))}"
+
+
+def version_line(version: DocumentVersion) -> str:
+    """One version in a list."""
+    by = f", approved by {version.approved_by}" if version.approved_by else ""
+    after = f", superseded by {version.superseded_by[:12]}" if version.superseded_by else ""
+    dates = "".join(
+        f", {name} {value}"
+        for name, value in (("effective", version.source.effective), ("expires", version.source.expires))
+        if value
+    )
+    return f"    version {version.number} {version.id}: {version.state}{by}{after}{dates}"
+
+
+def passage_lines(passage: Passage) -> Iterator[str]:
+    """One passage as it was understood."""
+    pages = f"page {passage.first_page}" + (f"-{passage.last_page}" if passage.last_page > passage.first_page else "")
+    yield f"{passage.id}  {pages}  {' > '.join(passage.section)}".rstrip()
+    for line in passage.text.splitlines():
+        yield f"    {_harmless(line)}"
+
+
+def difference_lines(found: Difference) -> Iterator[str]:
+    """What changed from one version to another, as a curator reads it."""
+    for change in found.changed:
+        yield f"changed  page {change.after.first_page}: {_one_line(change.before.text)}"
+        yield f"     ->  {_one_line(change.after.text)}"
+        if change.numbers_gone or change.numbers_new:
+            yield f"         numbers: {', '.join(change.numbers_gone) or '-'} -> {', '.join(change.numbers_new) or '-'}"
+    for name, passages in (("removed", found.removed), ("added", found.added)):
+        for one in passages:
+            yield f"{name:<8} page {one.first_page}: {_one_line(one.text)}"
+    for use in found.answers or ():
+        yield f"answer   {use.answer_id} of {use.at} {'cited' if use.cited else 'showed'} {use.item_id}"
+    changes = f"{len(found.changed)} changed, {len(found.removed)} removed, {len(found.added)} added"
+    yield f"{found.unchanged} unchanged, {changes}"
+    if found.answers is None:
+        yield "past answers are not kept (setting: keep_answers)"
+
+
+def job_lines(job: Job) -> Iterator[str]:
+    """A job: one line for the whole, then one a file."""
+    ended = len(job.items) - len(job.open_items)
+    why = f": {job.message} [{job.reason}]" if job.message else ""
+    yield f"{job.id}  {job.kind} by {job.actor}, {job.created_at}: {job.state}, {ended} of {len(job.items)} files{why}"
+    for item in job.items:
+        if item.outcome is None:
+            of = f", page {item.pages_done} of {item.page_count}" if item.page_count else ""
+            yield f"    {item.state:<10} {item.name}{of}"
+            continue
+        yield f"    {outcome_line(item.outcome)}"
+        for page in item.outcome.without_text:
+            yield f"        page {page.page}: {page.state} {page.reason or ''}".rstrip()
 
 
 def built_lines(generation: str, manifest: Manifest) -> Iterator[str]:

@@ -19,6 +19,7 @@ from inference.abstention import Thresholds
 from inference.admission import ServedModels
 from inference.citations import CitationVerifier
 from inference.gathering import Gatherer, GatheringSettings
+from inference.keeping import Keeper
 from inference.lookup import Lookup
 from inference.pipeline import Pipeline, PipelineSettings
 from inference.reference_shelf import ReferenceShelf
@@ -220,6 +221,7 @@ class Service:
             PipelineSettings(gathering, thresholds, self.settings.workers),
             self.configuration,
             models,
+            Keeper(self.registry) if self.settings.keep_answers else None,
         )
 
     @cached_property

@@ -29,6 +29,7 @@ from runtime.switching import Choices, Switched, named_by_environment
 
 PREFIX = "DERMACITE_"
 HOME_VARIABLE = f"{PREFIX}HOME"
+ACTOR_VARIABLE = f"{PREFIX}ACTOR"  # who changes something, for the audit log
 SETTINGS_FILE = "settings.toml"
 _FILE_VALUES = "values_of_the_home_file"
 _SWITCHED = "encoders_switched_to"
@@ -251,7 +252,7 @@ def _values_of_file(home: Path) -> dict[str, Any]:
 
 def _refuse_unknown_variables() -> None:
     """Pydantic looks up the names it knows; a misspelt variable would be no setting and no error."""
-    known = {f"{PREFIX}{name}".upper() for name in Settings.model_fields} | {HOME_VARIABLE}
+    known = {f"{PREFIX}{name}".upper() for name in Settings.model_fields} | {HOME_VARIABLE, ACTOR_VARIABLE}
     given = (name.upper() for name in os.environ if name.upper().startswith(PREFIX))
     unknown = sorted(name for name in given if name.partition("__")[0] not in known)
     if unknown:

@@ -211,6 +211,11 @@ class Documents:
         with self._database.read() as connection:
             return _version(connection, version_id)
 
+    def version_named(self, document_id: str) -> DocumentVersion:
+        """The very version of this id, or the current one of a document. Raises NotFound."""
+        versions = self.versions(document_id)
+        return next((one for one in versions if one.id == document_id), document_of(versions).version)
+
     def lines_of(self, version_id: str) -> str | None:
         """The name of the stored file that says where the lines of a version are on its pages, if there is one."""
         query = select(VERSIONS.c.lines_sha256).where(VERSIONS.c.id == version_id)
@@ -258,8 +263,16 @@ class Documents:
             for some in slices(ids):
                 rows = connection.execute(query.where(PASSAGES.c.id.in_(some), VERSIONS.c.state.in_(SEARCHED)))
                 passages = (passage_of(row, day) for row in rows)
-                found.update((one.id, one) for one in passages if one is not None and one.standing in standings)
+                found.update((one.id, one) for one in passages if one.standing in standings)
         return found
+
+    def passages_of(self, version_id: str) -> list[Passage]:
+        """All passages of one version, whatever its state, in the order of the document."""
+        query = select(*PASSAGE_COLUMNS, *SOURCE_COLUMNS).select_from(PASSAGES.join(VERSIONS))
+        mine = query.where(PASSAGES.c.version_id == version_id).order_by(PASSAGES.c.start)
+        day = today()
+        with self._database.read() as connection:
+            return [passage_of(row, day) for row in connection.execute(mine)]
 
 
 def _insert_version(

@@ -15,7 +15,6 @@ from knowledge.types import (
     Passage,
     ReferenceCase,
     Source,
-    Standing,
     VersionState,
     standing_of,
 )
@@ -82,15 +81,12 @@ def document_of(versions: Sequence[DocumentVersion]) -> Document:
     return Document(current.document_id, current.source, current, len(versions))
 
 
-def passage_of(row: Row[Any], day: date) -> Passage | None:
-    """From a row that has PASSAGE_COLUMNS and SOURCE_COLUMNS; None where nobody approved it."""
+def passage_of(row: Row[Any], day: date) -> Passage:
+    """From a row that has PASSAGE_COLUMNS and SOURCE_COLUMNS."""
     source = source_of(row)
-    standing = standing_of(VersionState(row.state), source, day)
-    if standing is None:
-        return None
     return Passage(
         row.id, row.document_id, row.version_id, row.start, row.end, row.text, row.first_page, row.last_page,
-        tuple(row.section), source, standing=Standing(standing),
+        tuple(row.section), source, standing=standing_of(VersionState(row.state), source, day),
     )  # fmt: skip
 
 

@@ -1,14 +1,31 @@
 """The command line: one group, and its commands by what they are for."""
 
 from runtime.cli.asking import diagnose, search
+from runtime.cli.auditing import audit
+from runtime.cli.documents import documents
 from runtime.cli.group import main
 from runtime.cli.indexing import indexes, reindex
-from runtime.cli.knowledge import documents, ingest
+from runtime.cli.ingesting import ingest
+from runtime.cli.jobs import jobs
 from runtime.cli.measuring import evaluate
 from runtime.cli.models import labels, models
 from runtime.cli.operating import doctor, serve
 
-for command in (ingest, documents, reindex, indexes, search, diagnose, serve, doctor, evaluate, models, labels):
+for command in (
+    ingest,
+    documents,
+    jobs,
+    audit,
+    reindex,
+    indexes,
+    search,
+    diagnose,
+    serve,
+    doctor,
+    evaluate,
+    models,
+    labels,
+):
     main.add_command(command)
 
 __all__ = ["main"]

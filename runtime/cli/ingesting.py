@@ -1,4 +1,4 @@
-"""Commands that change or list what is known."""
+"""Commands that take evidence in."""
 
 import sys
 from collections.abc import Iterator
@@ -23,17 +23,24 @@ def ingest() -> None:
 
 @ingest.command("documents")
 @click.argument("paths", nargs=-1, required=True, type=LOCAL)
+@click.option("--document", "document_id", metavar="ID", help="The file is a new version of this document.")
+@click.option("--draft", is_flag=True, help="Put it in as a draft, to be approved later.")
 @AS_JSON
 @click.pass_obj
-def ingest_documents(lazy: Lazy, paths: tuple[Path, ...], as_json: bool) -> None:
+def ingest_documents(lazy: Lazy, paths: tuple[Path, ...], document_id: str | None, draft: bool, as_json: bool) -> None:
     """Take guideline PDFs in: files, or folders that are searched for *.pdf.
 
-    A file documents.jsonl in a folder may give title, publisher, licence and dates per PDF. Exits with 1 when a file
-    was refused; the others are in all the same.
+    A file documents.jsonl in a folder may give title, publisher, licence and dates per PDF. New bytes with the title and
+    publisher of a document that is there are its next version, which takes the place of the one in force. Exits with 1
+    when a file was refused; the others are in all the same. Interrupted, it goes on with: dermacite jobs run
     """
     uploads = [upload for path in paths for upload in uploads_of(path)]
+    if document_id and len(uploads) != 1:
+        raise click.UsageError(f"--document is for one file, and there are {len(uploads)}")
     with bar("reading documents", len(uploads)) as advance:
-        outcomes = lazy.curator().ingest_documents(uploads, lambda _outcome: advance(1))
+        outcomes = lazy.curator().ingest_documents(
+            uploads, lambda _outcome: advance(1), document_id=document_id, draft=draft
+        )
     _report(outcomes, as_json)
     if any(outcome.state is Outcome.REFUSED for outcome in outcomes):
         sys.exit(REFUSED)
@@ -64,59 +71,6 @@ def ingest_cases(lazy: Lazy, path: Path, dataset: str | None, as_json: bool) -> 
     _report(outcomes, as_json)
     if all(outcome.state is Outcome.REFUSED for outcome in outcomes):
         sys.exit(REFUSED)
-
-
-@click.group()
-def documents() -> None:
-    """List, show and delete guidelines."""
-
-
-@documents.command("list")
-@AS_JSON
-@click.pass_obj
-def documents_list(lazy: Lazy, as_json: bool) -> None:
-    """Every document with its state, pages and passages."""
-    found = lazy.service().registry.documents()
-    if as_json:
-        click.echo(printing.as_json({"documents": [asdict(one) for one in found]}))
-        return
-    for one in found:
-        click.echo("\n".join(printing.document_lines(one)))
-    if not found:
-        click.echo("No documents yet. Add some: dermacite ingest documents FILE...")
-
-
-@documents.command("show")
-@click.argument("document_id")
-@AS_JSON
-@click.pass_obj
-def documents_show(lazy: Lazy, document_id: str, as_json: bool) -> None:
-    """One document with what became of each page."""
-    registry = lazy.service().registry
-    document = registry.document(document_id)
-    pages = registry.pages(document.version.id)
-    if as_json:
-        click.echo(printing.as_json({**asdict(document), "pages": [asdict(page) for page in pages]}))
-        return
-    click.echo("\n".join(printing.document_lines(document)))
-    for page in pages:
-        click.echo(
-            f"    page {page.number}: {page.state}, {page.end - page.start} characters {page.reason or ''}".rstrip()
-        )
-
-
-@documents.command("delete")
-@click.argument("document_id")
-@AS_JSON
-@click.pass_obj
-def documents_delete(lazy: Lazy, document_id: str, as_json: bool) -> None:
-    """Delete a document with everything derived from it, and print a receipt that proves its absence."""
-    receipt = lazy.curator().delete_document(document_id)
-    if as_json:
-        click.echo(printing.as_json(receipt))
-    else:
-        click.echo(f"deleted {receipt.document_id}: {receipt.passages} passages")
-        click.echo(f"absent from: {', '.join(receipt.absent_from)}")
 
 
 def uploads_of(path: Path) -> Iterator[Upload]:
