@@ -16,7 +16,9 @@ from inference.lookup import SearchOptions
 from inference.profiles import Layout
 from inference.types import Consultation, DiagnosisOptions, EngineFailure, GroupUse, ReportMode
 from knowledge.pictures import Picture
-from knowledge.types import Document, DocumentVersion, FileOutcome, Page, Source
+from knowledge.registry import AuditEntry
+from knowledge.registry.jobs import Job
+from knowledge.types import Document, DocumentVersion, FileOutcome, Page, Passage, Source
 from retrieval.canary import LegCheck
 from retrieval.filters import DATES, Filters
 from retrieval.hybrid import Fusion
@@ -76,6 +78,10 @@ class FiltersRequest(JsonText):
     jurisdiction: Names = Field((), description="Passages: where the document applies.")
     language: Names = Field((), description="Passages: language of the document; `pt` finds `pt-BR` too.")
     document: Names = Field((), description="Passages: id of the document.")
+    grade: Names = Field((), description="Passages: strength of the document's evidence, as its publisher grades it.")
+    standing: Names = Field(
+        (), description="Passages: `in_force` (without it, only these), `expired`, `superseded`, `retired`."
+    )
     effective_from: IsoDate | None = Field(
         None, description="Passages: of documents that took effect on this day or later."
     )
@@ -198,6 +204,9 @@ class SourceRequest(JsonText):
     edition: Line | None = None
     effective: IsoDate | None = Field(None, description="In force from.")
     review: IsoDate | None = Field(None, description="Due for review on.")
+    expires: IsoDate | None = Field(None, description="No longer in force from this day on.")
+    grade: Line | None = Field(None, description="Strength of its evidence, as its publisher grades it.")
+    tags: tuple[Line, ...] = Field((), max_length=50)
     language: str | None = Field(
         None,
         pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}$",
@@ -227,10 +236,15 @@ class PictureSearchForm:
 
 @dataclass
 class DocumentsForm:
-    """1 to 20 PDFs; `source` only where there is exactly one."""
+    """1 to 20 PDFs; `source` and `document` only where there is exactly one.
+
+    `document` is the id of the document that the file is a new version of; `draft` waits for an approval.
+    """
 
     files: list[UploadFile]
     source: SourceRequest | None = None
+    document: str | None = None
+    draft: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,12 +263,34 @@ class DocumentList:
 
 @dataclass(frozen=True, slots=True)
 class DocumentDetail:
-    """A guideline with what reading each of its pages gave."""
+    """A guideline: one version of it, what reading each of its pages gave, and all versions, the earliest first."""
 
     id: str
     source: Source
     version: DocumentVersion
     pages: tuple[Page, ...]
+    versions: tuple[DocumentVersion, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PassageList:
+    """Every passage of a version, in the order of the document."""
+
+    passages: tuple[Passage, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class JobList:
+    """The newest jobs, newest first."""
+
+    jobs: tuple[Job, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AuditList:
+    """Who did what to what, the earliest first. Ask on with `after` = the last id."""
+
+    entries: tuple[AuditEntry, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
 
 import click
 
@@ -35,7 +34,7 @@ def jobs_list(lazy: Lazy, state: str | None, limit: int, as_json: bool) -> None:
 def jobs_show(lazy: Lazy, job_id: str, as_json: bool) -> None:
     """One job, file by file, with the pages that need a look."""
     job = lazy.service().registry.jobs.job(job_id)
-    click.echo(printing.as_json(told(job)) if as_json else "\n".join(printing.job_lines(job)))
+    click.echo(printing.as_json(job) if as_json else "\n".join(printing.job_lines(job)))
 
 
 @jobs.command("run")
@@ -72,17 +71,9 @@ def jobs_retry(lazy: Lazy, job_id: str, as_json: bool) -> None:
     _show([JobRunner(curator).run(job_id)], as_json)
 
 
-def told(job: Job) -> dict[str, Any]:
-    """A job as JSON, without what only the machine needs."""
-    values = asdict(job)
-    for item in values["items"]:
-        del item["file"]
-    return values
-
-
 def _show(found: Sequence[Job], as_json: bool) -> None:
     if as_json:
-        click.echo(printing.as_json({"jobs": [told(one) for one in found]}))
+        click.echo(printing.as_json({"jobs": [asdict(one) for one in found]}))
         return
     for one in found:
         click.echo(next(printing.job_lines(one)))
