@@ -64,7 +64,7 @@ class Filters:
     def standings(self) -> frozenset[Standing]:
         """Of the passages that may be found."""
         wanted = {folded(one) for one in self.standing}
-        return frozenset(one for one in Standing if folded(one.replace("_", " ")) in wanted) or IN_FORCE
+        return frozenset(one for one in Standing if folded(one) in wanted) or IN_FORCE
 
     def on(self, names: tuple[str, ...]) -> Values:
         """Those of `names` that are set."""
