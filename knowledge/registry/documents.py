@@ -15,6 +15,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 from knowledge.errors import NotFound, TransitionRefused
 from knowledge.registry.audit import UNKNOWN_ACTOR, record
 from knowledge.registry.database import Database
+from knowledge.registry.jobs import ItemEnd, write_end
 from knowledge.registry.rows import (
     PASSAGE_COLUMNS,
     SEARCHED,
@@ -77,20 +78,24 @@ class Documents:
     # --- changes ---------------------------------------------------------------------------------------------------
 
     def add_version(
-        self, new: NewVersion, state: VersionState = VersionState.LIVE, actor: str = UNKNOWN_ACTOR
-    ) -> DocumentVersion | None:
+        self, new: NewVersion, state: VersionState = VersionState.LIVE, actor: str = UNKNOWN_ACTOR,
+        ends: ItemEnd | None = None,
+    ) -> DocumentVersion | None:  # fmt: skip
         """Put a version in as draft, live or superseded, with all its pages and passages. None when it is there already.
 
-        A live one supersedes the live one before. Raises NotFound for an unknown document.
+        A live one supersedes the live one before. `ends` is the file of a job that comes to its end by this, in the same
+        step: a kill in between would let it say later that it found the bytes there. Raises NotFound for an unknown document.
         """
         document_id = new.document_id or document_id_of(new.id)
         with self._database.write() as connection:
             if exists(connection, VERSIONS, new.id):
                 return None
-            number = 1 + len(_versions(connection, VERSIONS.c.document_id == document_id))
-            if new.document_id is not None and number == 1:
+            others = _versions(connection, VERSIONS.c.document_id == document_id)
+            if new.document_id is not None and not others:
                 raise NotFound(NO_DOCUMENT)
-            if number == 1:
+            # Not how many there are: one in the middle may have been deleted.
+            number = 1 + max((one.number for one in others), default=0)
+            if not others:
                 connection.execute(insert(DOCUMENTS).values(id=document_id, created_at=now()))
             generation = 0 if state is VersionState.DRAFT else next_generation(connection)
             _insert_version(connection, new, document_id, number, state, actor)
@@ -100,6 +105,8 @@ class Documents:
             elif state is VersionState.SUPERSEDED:
                 live = _live(connection, document_id)
                 connection.execute(update(VERSIONS).where(VERSIONS.c.id == new.id).values(superseded_by=live))
+            if ends is not None:
+                write_end(connection, ends, state, keep=False)
             record(connection, actor, "add", "version", new.id, document=document_id, number=number, state=state)
             return _versions(connection, VERSIONS.c.id == new.id)[0]
 
