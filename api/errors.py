@@ -175,6 +175,7 @@ TABLE: dict[type[Exception], Row] = {
     runtime_errors.BuildFailed: Row(500, "Building the index failed"),
     runtime_errors.EncodersSwitched: Row(503, "The server must be restarted"),
     runtime_errors.NothingToRollBack: Row(409, "Nothing to return to"),
+    runtime_errors.JobStopped: Row(409, "The job was stopped"),
     runtime_errors.WriterBusy: Row(503, "Another writer is at work"),
     ApiError: Row(500, "The request failed"),
     HostRefused: Row(421, "Misdirected request"),
