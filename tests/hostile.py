@@ -5,6 +5,7 @@ Most hold GOOD on a page of their own beside what is wrong with them: what is so
 
 import io
 import random
+import struct
 import zlib
 from collections.abc import Sequence
 
@@ -65,7 +66,7 @@ def document(
     trailer: bytes = b"",
     junk: bytes = b"",
 ) -> bytes:
-    """One page per content: plain operators, a stream, or references to streams. `more` are objects from number 10 on.
+    """One page per content: operators, a stream, or references from 10 0 R on. `more` are objects from number 10 on.
 
     Objects: 1 catalog, 2 page tree, 3 /F1; `page`, `fonts` and `resources` add entries to the last page.
     """
@@ -73,7 +74,7 @@ def document(
     kids = []
     for content in contents:
         last = len(kids) == len(contents) - 1
-        if not content.endswith((b" R", b"]")):
+        if not content.removeprefix(b"[").startswith(b"10 0 R"):
             objects.append(content if content.endswith(b"endstream") else stream(content))
             content = b"%d 0 R" % len(objects)
         added = (fonts, resources, page) if last else (b"",) * 3
@@ -207,12 +208,6 @@ def flate_bomb(size: int = 400_000_000, times: int = 1) -> bytes:
     return document(show(GOOD), flate(b" " * size, times))
 
 
-def object_stream_bomb(size: int = 400_000_000) -> bytes:
-    """An object stream that unpacks to that many bytes and should hold the font."""
-    packed = flate(b"3 0 " + b" " * size, 1, b"/Type /ObjStm /N 1 /First 4")
-    return document(show(GOOD), font=b"99 0 R", more=[packed])
-
-
 def picture_bomb(side: int = 100_000) -> bytes:
     """A page that shows a picture of side x side pixels."""
     entries = b"/Type /XObject /Subtype /Image /Width %d /Height %d /ColorSpace /DeviceRGB /BitsPerComponent 8"
@@ -228,7 +223,8 @@ def picture_bomb(side: int = 100_000) -> bytes:
 def claimed_size(size: int = 2_000_000_000) -> bytes:
     """A cross-reference table that claims so many entries."""
     data = document(show(GOOD))
-    return data.replace(b"xref\n0 ", b"xref\n0 %d\n0 " % size, 1).replace(b"/Size ", b"/Size %d %% " % size, 1)
+    count = data.partition(b"xref\n0 ")[2].partition(b"\n")[0]
+    return data.replace(b"xref\n0 " + count, b"xref\n0 %d" % size).replace(b"/Size " + count, b"/Size %d" % size)
 
 
 def previous_loop() -> bytes:
@@ -248,6 +244,30 @@ def xref_stream(entries: bytes) -> bytes:
     start = len(body)
     index = flate(bytes(6 * 100), 1, b"/Type /XRef /Root 1 0 R " + entries)
     return body + b"99 0 obj\n%s\nendobj\nstartxref\n%d\n%%%%EOF\n" % (index, start)
+
+
+def packed_objects(*objects: bytes, padding: int = 0) -> bytes:
+    """A file whose objects, numbered from 1, lie in one object stream, with so much white space behind them."""
+    at, places = 0, []
+    for number, body in enumerate(objects, start=1):
+        places.append(b"%d %d" % (number, at))
+        at += len(body) + 1
+    head = b" ".join(places) + b" "
+    held, index = len(objects) + 1, len(objects) + 2
+    entries = b"/Type /ObjStm /N %d /First %d" % (len(objects), len(head))
+    body = _HEADER + b"%d 0 obj\n%s\nendobj\n" % (held, flate(head + b" ".join(objects) + b" " * padding, 1, entries))
+    rows = b"".join(struct.pack(">BIB", 2, held, number) for number in range(len(objects)))
+    rows = bytes(6) + rows + struct.pack(">BIB", 1, len(_HEADER), 0) + struct.pack(">BIB", 1, len(body), 0)
+    table = flate(rows, 1, b"/Type /XRef /Root 1 0 R /W [1 4 1] /Size %d" % (index + 1))
+    return body + b"%d 0 obj\n%s\nendobj\nstartxref\n%d\n%%%%EOF\n" % (index, table, len(body))
+
+
+def object_stream_bomb(size: int = 400_000_000) -> bytes:
+    """A file all of whose objects lie in a stream that unpacks to that many bytes."""
+    page = b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 9 9] /Contents 5 0 R >>"
+    return packed_objects(
+        b"<< /Type /Catalog /Pages 2 0 R >>", b"<< /Kids [3 0 R] /Count 1 >>", page, FONT, b"null", padding=size
+    )
 
 
 # Fonts

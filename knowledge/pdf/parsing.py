@@ -31,6 +31,10 @@ _LOWERED: dict[str, Any] = {
 _MAX_SCALE = 4.0
 """Pixels per point at most (288 dpi): beyond, a page shows nothing more."""
 _LITTLE_TEXT = 20
+_MOST_ROWS = 20_000
+"""Rows of a page: a dense newspaper page has a thousand."""
+_ROW_COSTS = 20
+"""Characters that a row counts for at least: even an empty one has to be carried, placed and compared."""
 
 
 class Refused(Exception):
@@ -66,7 +70,9 @@ def extract(path: str, first: int, limits: Mapping[str, int]) -> Iterator[dict[s
         left = limits["characters"]
         for page in range(first, pages + 1):
             message = _page(reader, page)
-            left -= sum(len(row[0]) for row in message["rows"])
+            if message["state"] == "empty" and _overlooked(path, page, pages):
+                message |= {"state": "failed", "reason": "text_not_read"}
+            left -= sum(max(_ROW_COSTS, len(row[0])) for row in message["rows"])
             if left < 0:
                 raise Refused("too_large", page, characters=limits["characters"])
             yield message
@@ -81,7 +87,11 @@ def _open(path: str, most_pages: int) -> tuple[pypdf.PdfReader, int]:
         raise Refused("encrypted") from None
     except MemoryError:
         raise
-    except RecursionError:
+    except LimitReachedError:
+        # What swells beyond every limit while it is opened is mostly the page tree; then it can be said more clearly.
+        claimed = _other_page_count(path) or 0
+        if claimed > most_pages:
+            raise Refused("too_many_pages", pages=claimed, limit=most_pages) from None
         raise Refused("broken_pdf") from None
     except Exception:
         # pypdf's own documentation says that broken files can raise anything.
@@ -110,6 +120,8 @@ def _page(reader: pypdf.PdfReader, number: int) -> dict[str, Any]:
     try:
         fragments, pictures = gather(reader.pages[number - 1])
         rows = rows_of(fragments)
+        if len(rows) > _MOST_ROWS:
+            return {**message, "reason": "limit_reached"}
     except MemoryError:
         gc.collect()
         return {**message, "reason": "out_of_memory"}
@@ -135,6 +147,17 @@ def _other_page_count(path: str) -> int | None:
         return None
 
 
+def _overlooked(path: str, number: int, pages: int) -> bool:
+    """Whether PDFium reads words on a page on which pypdf found nothing at all, not even a picture."""
+    try:
+        with pypdfium2.PdfDocument(path) as document:
+            if len(document) != pages:
+                return False
+            return any(map(str.isalnum, document[number - 1].get_textpage().get_text_range()))
+    except (pypdfium2.PdfiumError, OSError):
+        return False
+
+
 def render(path: str, page: int, max_pixels: int) -> bytes:
     """A page (1-based) as PNG of at most `max_pixels` pixels. Raises Refused."""
     try:
@@ -146,7 +169,7 @@ def render(path: str, page: int, max_pixels: int) -> bytes:
             raise Refused("no_such_page", page, pages=len(document))
         try:
             width, height = document[page - 1].get_size()
-            if not (width > 0 and height > 0):
+            if not (0 < width < math.inf and 0 < height < math.inf):
                 raise Refused("broken_pdf", page)
             # A pixel less than fits: the bitmap's sides are rounded up.
             scale = min(_MAX_SCALE, math.sqrt(max_pixels / (width * height)))
