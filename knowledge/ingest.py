@@ -15,11 +15,13 @@ from knowledge.chunking import CHUNKER, cut_passages
 from knowledge.errors import DocumentRefused, PictureRefused
 from knowledge.languages import language_of
 from knowledge.pdf import PdfExtractor
+from knowledge.pdf.repairs import repair
 from knowledge.pictures import Picture, PictureLimits, admit_picture
 from knowledge.registry import Registry, document_id_of
 from knowledge.types import Cut, ExtractedText, FileOutcome, Outcome, PageState, ReferenceCase, Source
 
 PASSAGE_TOKENS = 200  # of the passage encoder; a passage is one thought, and MiniLM reads 256 at most
+MAX_TITLE = 300  # characters of a title taken from the file's name
 CASE_BATCH = 32  # pictures decoded and encoded together; bounds memory
 
 Progress = Callable[[int, int], None]  # (done, of)
@@ -69,7 +71,7 @@ class Ingest:
             raise DocumentRefused("no_text", "The document has no text to cite. If it was scanned, run OCR first.")
         passages = [(_passage_id(version_id, cut), cut) for cut in cuts]
         self._preparation.passages([cut.text for cut in cuts])
-        source = source or Source(title=extracted.title or Path(name).stem)
+        source = source or Source(title=extracted.title or _title_from(name))
         self._registry.add_document(
             source if source.language else replace(source, language=language_of(extracted.text)),
             version_id=version_id,
@@ -135,7 +137,8 @@ class Ingest:
         if isinstance(row, RejectedRow):
             return row
         try:
-            data = row.picture.read_bytes()
+            with row.picture.open("rb") as file:
+                data = file.read(self._picture_limits.bytes + 1)
             original = hashlib.sha256(data).hexdigest()
             case_id = _case_id(dataset, original, row)
             first, first_id = seen.setdefault(original, (row.row, case_id))
@@ -171,6 +174,11 @@ class Ingest:
             licence=row.licence,
             source=row.source,
         )
+
+
+def _title_from(name: str) -> str:
+    """A file's name as a title that can be stored and printed: names may hold line ends and bytes that are no text."""
+    return " ".join(repair(Path(name).stem).split())[:MAX_TITLE] or "untitled"
 
 
 def _passage_id(version_id: str, cut: Cut) -> str:

@@ -68,6 +68,11 @@ class Curator:
             self._service.must_be_current()
             yield
 
+    @property
+    def document_bytes(self) -> int:
+        """How large a document may be."""
+        return self._service.pdf_limits.bytes
+
     def ingest_documents(
         self, uploads: Iterable[Upload], done: Callable[[FileOutcome], None] | None = None
     ) -> list[FileOutcome]:
