@@ -22,6 +22,9 @@ CHUNKER = "structure-1"
 _PARAGRAPH = re.compile(r"\S(?:.*\S)?(?:\n[^\S\n]*\S(?:.*\S)?)*")
 _LINE = re.compile(r"\S(?:.*\S)?")
 
+_MOST_CHARACTERS = 50
+"""Characters that one token stands for at most; an English one has four."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
@@ -97,7 +100,8 @@ class _Cutter:
 
     def __init__(self, text: str, count: Callable[[str], int], most: int, least: int) -> None:
         self._text = text
-        self._count = count
+        # A tokenizer may take a word of a million letters for one unknown token; nobody could quote or search that.
+        self._count = lambda text: max(count(text), len(text) // _MOST_CHARACTERS)
         self._most = most
         self._least = least
         # Tokens that the counter adds to any text (start and end marks): to be counted once, not once per piece.
