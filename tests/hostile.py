@@ -162,9 +162,7 @@ def form_bomb(depth: int = 8) -> bytes:
 def cyclic_parent() -> bytes:
     """A page that is its own parent and inherits what it needs from itself."""
     page = b"<< /Type /Page /Parent 3 0 R /Contents 4 0 R >>"
-    return assembled(
-        [b"<< /Type /Catalog /Pages 2 0 R >>", b"<< /Kids [3 0 R] /Count 1 >>", page, stream(show(GOOD))]
-    )
+    return assembled([b"<< /Type /Catalog /Pages 2 0 R >>", b"<< /Kids [3 0 R] /Count 1 >>", page, stream(show(GOOD))])
 
 
 def cyclic_length() -> bytes:
@@ -203,7 +201,7 @@ def many_contents(count: int = 100_000) -> bytes:
 # Packed data
 
 
-def flate_bomb(size: int = 400_000_000, times: int = 1) -> bytes:
+def flate_bomb(size: int = 150_000_000, times: int = 1) -> bytes:
     """A sound page, and one whose content unpacks to that many bytes, packed `times` over."""
     return document(show(GOOD), flate(b" " * size, times))
 
@@ -212,9 +210,7 @@ def picture_bomb(side: int = 100_000) -> bytes:
     """A page that shows a picture of side x side pixels."""
     entries = b"/Type /XObject /Subtype /Image /Width %d /Height %d /ColorSpace /DeviceRGB /BitsPerComponent 8"
     picture = flate(bytes(10_000_000), 1, entries % (side, side))
-    return document(
-        show(GOOD), b"q 500 0 0 500 0 0 cm /I Do Q", resources=b"/XObject << /I 10 0 R >>", more=[picture]
-    )
+    return document(show(GOOD), b"q 500 0 0 500 0 0 cm /I Do Q", resources=b"/XObject << /I 10 0 R >>", more=[picture])
 
 
 # Cross-references
@@ -262,7 +258,7 @@ def packed_objects(*objects: bytes, padding: int = 0) -> bytes:
     return body + b"%d 0 obj\n%s\nendobj\nstartxref\n%d\n%%%%EOF\n" % (index, table, len(body))
 
 
-def object_stream_bomb(size: int = 400_000_000) -> bytes:
+def object_stream_bomb(size: int = 150_000_000) -> bytes:
     """A file all of whose objects lie in a stream that unpacks to that many bytes."""
     page = b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 9 9] /Contents 5 0 R >>"
     return packed_objects(

@@ -65,7 +65,9 @@ def blocks_of(pages: Sequence[Sequence[Row]]) -> list[Block]:
         edges = _right_edges(rows)
         start = 0
         for index in range(1, len(rows) + 1):
-            if index < len(rows) and not _breaks((rows[start], rows[index - 1]), rows[index], edges[index - 1], measures):
+            if index < len(rows) and not _breaks(
+                (rows[start], rows[index - 1]), rows[index], edges[index - 1], measures
+            ):
                 continue
             apart = start == 0 or measures.apart(rows[start - 1], rows[start])
             blocks.append(_block(number, rows[start:index], measures.words, apart))

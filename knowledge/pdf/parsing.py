@@ -13,6 +13,7 @@ import pypdf
 import pypdfium2
 from pypdf.errors import FileNotDecryptedError, LimitReachedError, PyPdfError
 
+from knowledge.pdf.fonts import number, resolved
 from knowledge.pdf.gathering import gather
 from knowledge.pdf.layout import rows_of
 
@@ -80,6 +81,7 @@ def extract(path: str, first: int, limits: Mapping[str, int]) -> Iterator[dict[s
 
 
 def _open(path: str, most_pages: int) -> tuple[pypdf.PdfReader, int]:
+    reader: pypdf.PdfReader | None = None
     try:
         reader = pypdf.PdfReader(path)
         pages = len(reader.pages)
@@ -88,8 +90,8 @@ def _open(path: str, most_pages: int) -> tuple[pypdf.PdfReader, int]:
     except MemoryError:
         raise
     except LimitReachedError:
-        # What swells beyond every limit while it is opened is mostly the page tree; then it can be said more clearly.
-        claimed = _other_page_count(path) or 0
+        # A few hundred bytes can claim a million pages. pypdf stops counting; what the file claims is clearer.
+        claimed = _claimed_pages(reader)
         if claimed > most_pages:
             raise Refused("too_many_pages", pages=claimed, limit=most_pages) from None
         raise Refused("broken_pdf") from None
@@ -101,6 +103,15 @@ def _open(path: str, most_pages: int) -> tuple[pypdf.PdfReader, int]:
     if not pages:
         raise Refused("broken_pdf")
     return reader, pages
+
+
+def _claimed_pages(reader: pypdf.PdfReader | None) -> int:
+    try:
+        return 0 if reader is None else int(number(resolved(reader.root_object["/Pages"])["/Count"], 1e6))
+    except MemoryError:
+        raise
+    except Exception:
+        return 0
 
 
 def _title(reader: pypdf.PdfReader) -> str | None:
