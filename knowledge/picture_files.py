@@ -67,7 +67,8 @@ def png_lacks_rows(data: bytes) -> bool:
     passes = _PASSES if header[20] else ((0, 0, 1, 1),)
     missing = sum(_bytes_of_pass(width, height, bits, one) for one in passes)
     unpacker = zlib.decompressobj()
-    for name, start, end in (chunk for chunk in _png_chunks(data) if chunk[0] == b"IDAT"):
+    bodies = ((start, end) for name, start, end in _png_chunks(data) if name == b"IDAT")
+    for start, end in bodies:
         packed = data[start:end]
         while packed and missing > 0 and not unpacker.eof:
             try:

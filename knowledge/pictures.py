@@ -11,7 +11,6 @@ against 12.0 MiB and 0.9 against 3.5 s on a 12 megapixel photograph (JPEG at qua
 import hashlib
 import importlib
 import io
-import re
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
