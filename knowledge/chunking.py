@@ -100,8 +100,7 @@ class _Cutter:
 
     def __init__(self, text: str, count: Callable[[str], int], most: int, least: int) -> None:
         self._text = text
-        # A tokenizer may take a word of a million letters for one unknown token; nobody could quote or search that.
-        self._count = lambda text: max(count(text), len(text) // _MOST_CHARACTERS)
+        self._counter = count
         self._most = most
         self._least = least
         # Tokens that the counter adds to any text (start and end marks): to be counted once, not once per piece.
@@ -111,6 +110,10 @@ class _Cutter:
         """Passages of one section, each with its exact number of tokens."""
         packed = self._pack(list(self._pieces(start, end)))
         return self._settle_tail(packed)
+
+    def _count(self, text: str) -> int:
+        # A tokenizer may take a word of a million letters for one unknown token; nobody could quote or search that.
+        return max(self._counter(text), len(text) // _MOST_CHARACTERS)
 
     def _tokens(self, start: int, end: int) -> int:
         return self._count(self._text[start:end])

@@ -71,7 +71,7 @@ def document(
     Objects: 1 catalog, 2 page tree, 3 /F1; `page`, `fonts` and `resources` add entries to the last page.
     """
     objects = [b"<< /Type /Catalog /Pages 2 0 R %s >>" % catalog, b"", font, *[b"null"] * 6, *more]
-    kids = []
+    kids: list[bytes] = []
     for content in contents:
         last = len(kids) == len(contents) - 1
         if not content.removeprefix(b"[").startswith(b"10 0 R"):

@@ -3,6 +3,7 @@
 import io
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pytest
@@ -91,10 +92,10 @@ def test_a_png_that_lacks_rows_is_refused_and_a_black_one_is_not(
     bits = row * 8 // 64
     passes = [(8, 8), (8, 8), (16, 8), (16, 16), (32, 16), (32, 32), (64, 32)] if interlaced else [(64, 64)]
     whole = sum(rows * (1 + (columns * bits + 7) // 8) for columns, rows in passes)
-    make = {"depth": depth, "colours": colours, "interlaced": interlaced}
-    assert outcome(png(64, 64, bytes(whole), **make)) == "read"
-    assert outcome(png(64, 64, bytes(whole * kept // 64), **make)) == "broken"
-    assert outcome(png(64, 64, bytes(whole - 1), **make)) == "broken"
+    make = partial(png, 64, 64, depth=depth, colours=colours, interlaced=interlaced)
+    assert outcome(make(bytes(whole))) == "read"
+    assert outcome(make(bytes(whole * kept // 64))) == "broken"
+    assert outcome(make(bytes(whole - 1))) == "broken"
 
 
 def test_more_rows_than_the_header_says_are_not_unpacked() -> None:
