@@ -22,6 +22,9 @@ CHUNKER = "structure-1"
 _PARAGRAPH = re.compile(r"\S(?:.*\S)?(?:\n[^\S\n]*\S(?:.*\S)?)*")
 _LINE = re.compile(r"\S(?:.*\S)?")
 
+_MOST_CHARACTERS = 50
+"""Characters that one token stands for at most; an English one has four."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
@@ -97,7 +100,7 @@ class _Cutter:
 
     def __init__(self, text: str, count: Callable[[str], int], most: int, least: int) -> None:
         self._text = text
-        self._count = count
+        self._counter = count
         self._most = most
         self._least = least
         # Tokens that the counter adds to any text (start and end marks): to be counted once, not once per piece.
@@ -107,6 +110,10 @@ class _Cutter:
         """Passages of one section, each with its exact number of tokens."""
         packed = self._pack(list(self._pieces(start, end)))
         return self._settle_tail(packed)
+
+    def _count(self, text: str) -> int:
+        # A tokenizer may take a word of a million letters for one unknown token; nobody could quote or search that.
+        return max(self._counter(text), len(text) // _MOST_CHARACTERS)
 
     def _tokens(self, start: int, end: int) -> int:
         return self._count(self._text[start:end])

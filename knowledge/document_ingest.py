@@ -15,6 +15,7 @@ from knowledge.chunking import CHUNKER, cut_passages
 from knowledge.errors import DocumentRefused, NotFound
 from knowledge.languages import language_of
 from knowledge.pdf import PdfExtractor
+from knowledge.pdf.repairs import repair
 from knowledge.preparation import Preparation, short_hash
 from knowledge.registry import NewVersion, Registry, document_id_of
 from knowledge.registry.jobs import ItemEnd
@@ -31,6 +32,7 @@ from knowledge.types import (
 )
 
 PASSAGE_TOKENS = 200  # of the passage encoder; a passage is one thought, and MiniLM reads 256 at most
+MAX_TITLE = 300  # characters of a title taken from the file's name
 NEVER_BY_ITSELF = (
     "an older edition than the one in force: it was put in as superseded. Approve it to make it the one in force"
 )
@@ -83,7 +85,7 @@ class DocumentIngest:
         self._preparation.passages([cut.text for cut in cuts])
         known = self._document(version_id, source, intent)
         state = _state_for(source, intent, known)
-        source = source or Source(title=extracted.title or Path(name).stem)
+        source = source or Source(title=extracted.title or _title_from(name))
         new = NewVersion(
             version_id,
             source if source.language else replace(source, language=language_of(extracted.text)),
@@ -134,6 +136,11 @@ class DocumentIngest:
 def refusal(name: str, error: DocumentRefused) -> FileOutcome:
     """What to say of a file that is no document."""
     return FileOutcome(name, Outcome.REFUSED, error.reason, str(error), error.page)
+
+
+def _title_from(name: str) -> str:
+    """A file's name as a title that can be stored and printed: names may hold line ends and bytes that are no text."""
+    return " ".join(repair(Path(name).stem).split())[:MAX_TITLE] or "untitled"
 
 
 def _identity(source: Source) -> tuple[str, ...]:

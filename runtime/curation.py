@@ -31,6 +31,11 @@ class Curator(Writer):
 
     # --- in --------------------------------------------------------------------------------------------------------
 
+    @property
+    def document_bytes(self) -> int:
+        """How large a document may be."""
+        return self.service.pdf_limits.bytes
+
     def ingest_documents(
         self, uploads: Iterable[Upload], done: Done | None = None, *, document_id: str | None = None,
         draft: bool = False,

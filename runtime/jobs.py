@@ -88,19 +88,19 @@ class JobRunner:
         )
 
     def _item(self, upload: Upload, data: dict[str, bytes]) -> NewItem:
+        name = _storable(upload.name)
         try:
             read = upload.read()
         except OSError:
-            outcome = FileOutcome(upload.name, Outcome.REFUSED, "not_readable", NOT_READABLE)
-            return NewItem(upload.name, outcome=outcome)
+            return NewItem(name, outcome=FileOutcome(name, Outcome.REFUSED, "not_readable", NOT_READABLE))
         digest = hashlib.sha256(read).hexdigest()
         data[digest] = read
-        return NewItem(upload.name, digest, upload.source)
+        return NewItem(name, digest, upload.source)
 
     def accept_cases(self, path: Path, dataset: str | None, actor: str) -> Job:
         """A collection of cases in a folder of this machine, which must stay until the job is done."""
         options = {"path": str(path.resolve()), "dataset": dataset}
-        return self._accept(JobKind.CASES, [NewItem(path.name)], {}, actor, **options)
+        return self._accept(JobKind.CASES, [NewItem(_storable(path.name))], {}, actor, **options)
 
     def _accept(self, kind: JobKind, items: list[NewItem], data: dict[str, bytes], actor: str, **options: Any) -> Job:
         with self._service.home.files():  # nothing sweeps what is stored and not yet announced
@@ -270,6 +270,11 @@ class JobRunner:
         for lock in locks:
             if lock.name not in known:
                 lock.unlink(missing_ok=True)
+
+
+def _storable(name: str) -> str:
+    """A name as UTF-8 text: a file's may be bytes that are none."""
+    return name.encode("utf-8", "replace").decode()
 
 
 class JobWorker:

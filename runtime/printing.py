@@ -30,9 +30,13 @@ EXCERPT = 160  # characters of a passage in a list of results
 
 
 def as_json(value: Any) -> str:
-    """One JSON object, readable by people too. Dataclasses become objects, enums their values."""
-    return json.dumps(asdict(value) if is_dataclass(value) and not isinstance(value, type) else value, indent=2,
-                      ensure_ascii=False, default=str)  # fmt: skip
+    """One JSON object, readable by people too. Dataclasses become objects, enums their values.
+
+    Bytes of a file's name that are no text become question marks: they cannot be printed.
+    """
+    told = asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
+    text = json.dumps(told, indent=2, ensure_ascii=False, default=str)
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def answer_lines(answer: Answer) -> Iterator[str]:
@@ -154,7 +158,11 @@ def _legs(item: Evidence) -> str:
 
 
 def outcome_line(outcome: FileOutcome) -> str:
-    """What became of one file."""
+    """What became of one file. Its name is the sender's: a line end or a terminal's commands in it are replaced."""
+    return _harmless(_outcome(outcome))
+
+
+def _outcome(outcome: FileOutcome) -> str:
     if outcome.state is Outcome.REFUSED:
         page = f", page {outcome.page}" if outcome.page else ""
         return f"refused    {outcome.file}{page}: {outcome.message} [{outcome.reason}]"
@@ -172,6 +180,10 @@ def totals(outcomes: Sequence[FileOutcome]) -> dict[str, int]:
 
 def document_lines(document: Document) -> Iterator[str]:
     """One document with its version."""
+    return map(_harmless, _document(document))
+
+
+def _document(document: Document) -> Iterator[str]:
     source, version = document.source, document.version
     yield f"{document.id}  {source.title}"
     yield f"    {version.state}, {version.page_count} pages, {version.passage_count} passages, {version.bytes} bytes"

@@ -29,6 +29,7 @@ _ROOM = 2.0
 """Em left over beyond the next word from which a line counts as broken on purpose: ragged text leaves less."""
 _PARAGRAPH_GAP = 1.3
 _USUAL_LEADING = 1.25
+_JOINED_AT_ONCE, _JOIN_LOOKS_BACK = 10_000, 500
 _TABLE_GAP = 3.5
 """Em between the baselines of two rows of one table at most: cells are padded, and may hold a second line."""
 
@@ -64,7 +65,9 @@ def blocks_of(pages: Sequence[Sequence[Row]]) -> list[Block]:
         edges = _right_edges(rows)
         start = 0
         for index in range(1, len(rows) + 1):
-            if index < len(rows) and not _breaks(rows[start:index], rows[index], edges[index - 1], measures):
+            if index < len(rows) and not _breaks(
+                (rows[start], rows[index - 1]), rows[index], edges[index - 1], measures
+            ):
                 continue
             apart = start == 0 or measures.apart(rows[start - 1], rows[start])
             blocks.append(_block(number, rows[start:index], measures.words, apart))
@@ -73,11 +76,16 @@ def blocks_of(pages: Sequence[Sequence[Row]]) -> list[Block]:
 
 
 def _block(page: int, rows: Sequence[Row], words: frozenset[str], apart: bool) -> Block:
+    done: list[str] = []
     text = rows[0].text
     for row in rows[1:]:
         text = join_lines(text, row.text, words)
+        if len(text) > _JOINED_AT_ONCE:
+            # Only the end of the text matters to the next line; copying all of it each time would take hours.
+            done.append(text[:-_JOIN_LOOKS_BACK])
+            text = text[-_JOIN_LOOKS_BACK:]
     first = rows[0]
-    text = text.rstrip("\u00ad")
+    text = "".join([*done, text]).rstrip("\u00ad")
     return Block(page, text, _kind(first), first.size, all(r.bold for r in rows), first.angle, len(rows), apart)
 
 
@@ -181,8 +189,8 @@ def _right_edges(rows: Sequence[Row]) -> list[float | None]:
     return edges
 
 
-def _breaks(block: Sequence[Row], below: Row, edge: float | None, measures: Measures) -> bool:
-    """Whether `below` starts a new block; `edge` is the right edge of the column above it."""
+def _breaks(block: tuple[Row, Row], below: Row, edge: float | None, measures: Measures) -> bool:
+    """Whether `below` starts a new block after the first and last row of one; `edge`: right edge of the column above."""
     above = block[-1]
     if not _same_face(above, below) or "\t" in above.text or "\t" in below.text:
         return True

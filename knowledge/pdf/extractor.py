@@ -131,7 +131,7 @@ class PdfExtractor:
                 raise refused("unreadable")
             with path.open("rb") as file:
                 head = file.read(_HEADER_WITHIN)
-        except OSError:
+        except (OSError, ValueError):  # ValueError: a NUL in the path
             raise refused("unreadable") from None
         if about.st_size > self.limits.bytes:
             raise refused("too_large", bytes=self.limits.bytes, characters=self.limits.characters)
@@ -231,6 +231,8 @@ class PdfExtractor:
             raise refused("broken_pdf")
         if pictures:
             raise refused("image_only", pictures[0], pictures=len(pictures), pages=pages)
+        if reading.warnings:
+            raise refused("broken_pdf")
         raise refused("no_text", pages=pages)
 
 

@@ -95,7 +95,7 @@ def _levels(blocks: Sequence[Block], pages: int) -> dict[int, int]:
     often = max(_REPEATED_PAGES, _REPEATED_SHARE * pages)
     # What stands on page after page in large print is a running header, not the start of a section.
     found = [i for i in found if len(on_pages[_folded(blocks[i].text)]) < often]
-    faces = sorted({_face(blocks[i]) for i in found}, reverse=True)
+    faces = {face: rank for rank, face in enumerate(sorted({_face(blocks[i]) for i in found}, reverse=True))}
     depths: dict[tuple[float, bool], int] = {}
     for i in found:
         face = _face(blocks[i])
@@ -103,7 +103,7 @@ def _levels(blocks: Sequence[Block], pages: int) -> dict[int, int]:
     levels = {}
     for i in found:
         face = _face(blocks[i])
-        levels[i] = min(MAX_LEVEL, 1 + faces.index(face) + _depth(blocks[i].text) - depths[face])
+        levels[i] = min(MAX_LEVEL, 1 + faces[face] + _depth(blocks[i].text) - depths[face])
     return levels
 
 

@@ -13,6 +13,7 @@ import pypdf
 import pypdfium2
 from pypdf.errors import FileNotDecryptedError, LimitReachedError, PyPdfError
 
+from knowledge.pdf.fonts import number, resolved
 from knowledge.pdf.gathering import gather
 from knowledge.pdf.layout import rows_of
 
@@ -31,6 +32,10 @@ _LOWERED: dict[str, Any] = {
 _MAX_SCALE = 4.0
 """Pixels per point at most (288 dpi): beyond, a page shows nothing more."""
 _LITTLE_TEXT = 20
+_MOST_ROWS = 20_000
+"""Rows of a page: a dense newspaper page has a thousand."""
+_ROW_COSTS = 20
+"""Characters that a row counts for at least: even an empty one has to be carried, placed and compared."""
 
 
 class Refused(Exception):
@@ -66,7 +71,9 @@ def extract(path: str, first: int, limits: Mapping[str, int]) -> Iterator[dict[s
         left = limits["characters"]
         for page in range(first, pages + 1):
             message = _page(reader, page)
-            left -= sum(len(row[0]) for row in message["rows"])
+            if message["state"] == "empty" and _overlooked(path, page, pages):
+                message |= {"state": "failed", "reason": "text_not_read"}
+            left -= sum(max(_ROW_COSTS, len(row[0])) for row in message["rows"])
             if left < 0:
                 raise Refused("too_large", page, characters=limits["characters"])
             yield message
@@ -74,6 +81,7 @@ def extract(path: str, first: int, limits: Mapping[str, int]) -> Iterator[dict[s
 
 
 def _open(path: str, most_pages: int) -> tuple[pypdf.PdfReader, int]:
+    reader: pypdf.PdfReader | None = None
     try:
         reader = pypdf.PdfReader(path)
         pages = len(reader.pages)
@@ -81,7 +89,11 @@ def _open(path: str, most_pages: int) -> tuple[pypdf.PdfReader, int]:
         raise Refused("encrypted") from None
     except MemoryError:
         raise
-    except RecursionError:
+    except LimitReachedError:
+        # A few hundred bytes can claim a million pages. pypdf stops counting; what the file claims is clearer.
+        claimed = _claimed_pages(reader)
+        if claimed > most_pages:
+            raise Refused("too_many_pages", pages=claimed, limit=most_pages) from None
         raise Refused("broken_pdf") from None
     except Exception:
         # pypdf's own documentation says that broken files can raise anything.
@@ -91,6 +103,15 @@ def _open(path: str, most_pages: int) -> tuple[pypdf.PdfReader, int]:
     if not pages:
         raise Refused("broken_pdf")
     return reader, pages
+
+
+def _claimed_pages(reader: pypdf.PdfReader | None) -> int:
+    try:
+        return 0 if reader is None else int(number(resolved(reader.root_object["/Pages"])["/Count"], 1e6))
+    except MemoryError:
+        raise
+    except Exception:
+        return 0
 
 
 def _title(reader: pypdf.PdfReader) -> str | None:
@@ -110,6 +131,8 @@ def _page(reader: pypdf.PdfReader, number: int) -> dict[str, Any]:
     try:
         fragments, pictures = gather(reader.pages[number - 1])
         rows = rows_of(fragments)
+        if len(rows) > _MOST_ROWS:
+            return {**message, "reason": "limit_reached"}
     except MemoryError:
         gc.collect()
         return {**message, "reason": "out_of_memory"}
@@ -135,6 +158,17 @@ def _other_page_count(path: str) -> int | None:
         return None
 
 
+def _overlooked(path: str, number: int, pages: int) -> bool:
+    """Whether PDFium reads words on a page on which pypdf found nothing at all, not even a picture."""
+    try:
+        with pypdfium2.PdfDocument(path) as document:
+            if len(document) != pages:
+                return False
+            return any(map(str.isalnum, document[number - 1].get_textpage().get_text_range()))
+    except (pypdfium2.PdfiumError, OSError):
+        return False
+
+
 def render(path: str, page: int, max_pixels: int) -> bytes:
     """A page (1-based) as PNG of at most `max_pixels` pixels. Raises Refused."""
     try:
@@ -146,7 +180,7 @@ def render(path: str, page: int, max_pixels: int) -> bytes:
             raise Refused("no_such_page", page, pages=len(document))
         try:
             width, height = document[page - 1].get_size()
-            if not (width > 0 and height > 0):
+            if not (0 < width < math.inf and 0 < height < math.inf):
                 raise Refused("broken_pdf", page)
             # A pixel less than fits: the bitmap's sides are rounded up.
             scale = min(_MAX_SCALE, math.sqrt(max_pixels / (width * height)))

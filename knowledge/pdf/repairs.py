@@ -34,6 +34,7 @@ _RAISED = str.maketrans("0123456789+-\u2212", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻
 HYPHENS = ("-", "\u2010", "\u00ad")
 _WHOLE_WORD = 4
 """Letters from which a part of a divided word counts as a word of its own."""
+_LONGEST_WORD = 200
 _JOINING = (*HYPHENS, "\u2011", "\u2013", "/")
 
 
@@ -79,8 +80,8 @@ def join_lines(left: str, right: str, words: frozenset[str] = frozenset()) -> st
 
 
 def _keeps_hyphen(left: str, right: str, words: frozenset[str]) -> bool:
-    head = re.split(r"[^\w-]", left[:-1])[-1].lower()
-    tail = re.split(r"[^\w-]", right, maxsplit=1)[0].lower()
+    head = re.split(r"[^\w-]", left[-_LONGEST_WORD:-1])[-1].lower()
+    tail = re.split(r"[^\w-]", right[:_LONGEST_WORD], maxsplit=1)[0].lower()
     if f"{head}{tail}" in words:
         return False
     parts = (head, tail)

@@ -3,10 +3,12 @@
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import click
 
+from knowledge.pdf import PdfLimits
 from knowledge.sources import read_sources
 from knowledge.types import FileOutcome, Outcome
 from runtime import printing
@@ -34,13 +36,12 @@ def ingest_documents(lazy: Lazy, paths: tuple[Path, ...], document_id: str | Non
     publisher of a document that is there are its next version, which takes the place of the one in force. Exits with 1
     when a file was refused; the others are in all the same. Interrupted, it goes on with: dermacite jobs run
     """
-    uploads = [upload for path in paths for upload in uploads_of(path)]
+    curator = lazy.curator()
+    uploads = [upload for path in paths for upload in uploads_of(path, curator.document_bytes)]
     if document_id and len(uploads) != 1:
         raise click.UsageError(f"--document is for one file, and there are {len(uploads)}")
     with bar("reading documents", len(uploads)) as advance:
-        outcomes = lazy.curator().ingest_documents(
-            uploads, lambda _outcome: advance(1), document_id=document_id, draft=draft
-        )
+        outcomes = curator.ingest_documents(uploads, lambda _outcome: advance(1), document_id=document_id, draft=draft)
     _report(outcomes, as_json)
     if any(outcome.state is Outcome.REFUSED for outcome in outcomes):
         sys.exit(REFUSED)
@@ -73,14 +74,22 @@ def ingest_cases(lazy: Lazy, path: Path, dataset: str | None, as_json: bool) -> 
         sys.exit(REFUSED)
 
 
-def uploads_of(path: Path) -> Iterator[Upload]:
-    """The PDFs that a path means, with what a documents.jsonl says of them."""
-    if path.is_file():
-        yield Upload(str(path), path.read_bytes, read_sources(path.parent).get(path.resolve()))
+def uploads_of(path: Path, most: int = PdfLimits().bytes) -> Iterator[Upload]:
+    """The PDFs that a path means, with what a documents.jsonl says of them. `most`: bytes that are allowed."""
+    if not path.is_dir():
+        yield Upload(str(path), partial(_bytes_of, path, most), read_sources(path.parent).get(path.resolve()))
         return
     sources = read_sources(path)
     for file in sorted(one for one in path.rglob("*") if one.suffix.lower() == ".pdf" and one.is_file()):
-        yield Upload(str(file), file.read_bytes, sources.get(file.resolve()))
+        yield Upload(str(file), partial(_bytes_of, file, most), sources.get(file.resolve()))
+
+
+def _bytes_of(file: Path, most: int) -> bytes:
+    """The file's bytes; of one that is larger than allowed a byte too many. Raises OSError for what is no file."""
+    if not file.is_file():  # a pipe would be waited for, a device never ends
+        raise OSError("not a regular file")
+    with file.open("rb") as opened:
+        return opened.read(most + 1)
 
 
 def _report(outcomes: list[FileOutcome], as_json: bool) -> None:
