@@ -1,4 +1,4 @@
-"""The parent's end of the child process that parses PDFs: start it, talk to it, and be rid of it at any time."""
+"""The parent's end of a child process that parses or recognises PDFs: start it, talk to it, and be rid of it at any time."""
 
 import contextlib
 import json
@@ -30,10 +30,10 @@ class ChildDied(Exception):
 class Child:
     """One child process. Not thread-safe; the owner serialises."""
 
-    def __init__(self, memory_bytes: int) -> None:
+    def __init__(self, memory_bytes: int, module: str = "knowledge.pdf.worker") -> None:
         self._buffer = bytearray()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "knowledge.pdf.worker", str(memory_bytes)],
+            [sys.executable, "-m", module, str(memory_bytes)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
