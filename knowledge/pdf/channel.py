@@ -15,6 +15,7 @@ import knowledge
 
 # The folder that holds the package, so that the child finds it whatever the working directory is.
 _ROOT = str(Path(knowledge.__file__).resolve().parents[1])
+_SEARCHED = (_ROOT,)
 _CHUNK = 1 << 18
 _MAX_MESSAGE = 256 * 1024 * 1024
 
@@ -39,7 +40,12 @@ class Child:
             stderr=subprocess.DEVNULL,
             cwd=_ROOT,
             # Nothing of the parent's environment (tokens, database URLs) is any of a parser's business.
-            env={"PYTHONPATH": _ROOT, "PATH": os.defpath, "LC_ALL": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"},
+            env={
+                "PYTHONPATH": os.pathsep.join(_SEARCHED),
+                "PATH": os.defpath,
+                "LC_ALL": "C.UTF-8",
+                "PYTHONDONTWRITEBYTECODE": "1",
+            },
             # A group of its own: it can be killed with whatever it started, and Ctrl-C reaches the parent only.
             start_new_session=True,
         )

@@ -180,7 +180,10 @@ class PdfExtractor:
         """Let pages that have no text, or not the one that is printed, be recognised. Never costs another page."""
         with Recogniser(self.limits) as recogniser:
             reading.second = look_again(
-                reading.rows, reading.states, reading.little, lambda page: recogniser.read(partial(self._draw, path, page))
+                reading.rows,
+                reading.states,
+                reading.little,
+                lambda page: recogniser.read(partial(self._draw, path, page)),
             )
 
     def _draw(self, path: Path, page: int, seconds: float) -> Picture | None:
@@ -250,7 +253,9 @@ class PdfExtractor:
         if (reading.other_pages or 0) > pages:
             raise refused("broken_pdf")
         if pictures:
-            raise refused("image_only", pictures[0], pictures=len(pictures), pages=pages, advice=advice(reading.second.found))
+            raise refused(
+                "image_only", pictures[0], pictures=len(pictures), pages=pages, advice=advice(reading.second.found)
+            )
         raise refused("no_text", pages=pages)
 
 

@@ -17,7 +17,7 @@ from knowledge.pdf.recognised import Line
 
 OCR_PIXELS = 4_000_000
 """Pixels of a page that is recognised: 200 dpi for A4. At 150 dpi twice as many raised digits were missed."""
-FLOOR = 0.8
+FLOOR = 0.9
 """Confidence below which a line is left out."""
 _SECONDS_TO_LOAD = 60.0
 
@@ -83,7 +83,8 @@ class Recogniser:
             return Recognised(why_not=NotRead.TOO_MANY)
         picture = draw(min(left, self._limits.seconds_per_page))
         if picture is None:
-            return Recognised(why_not=NotRead.NOT_DRAWN)
+            late = time.monotonic() >= self._until
+            return Recognised(why_not=NotRead.TIMED_OUT if late else NotRead.NOT_DRAWN)
         if picture.blank:
             return Recognised(why_not=NotRead.BLANK)
         self._pages += 1

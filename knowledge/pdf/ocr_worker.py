@@ -31,7 +31,7 @@ def _answer(request: Message) -> Iterator[Message]:
     if request["op"] == "load":
         try:
             _engine()
-        except ImportError:
+        except ModuleNotFoundError:
             yield {"kind": "missing"}
         else:
             yield {"kind": "ready"}
@@ -42,6 +42,7 @@ def _answer(request: Message) -> Iterator[Message]:
 @cache
 def _engine() -> Any:
     # Imported here, after the memory limit is set and in this process only.
+    import onnxruntime  # noqa: F401  the library would miss it only at the first page
     import rapidocr
 
     models = Path(rapidocr.__file__).parent / "models"
@@ -57,7 +58,9 @@ def _engine() -> Any:
             "Det.model_path": str(models / _MODEL.format("det")),
             "Rec.model_path": str(models / _MODEL.format("rec")),
             "EngineConfig.onnxruntime.intra_op_num_threads": min(_THREADS, os.cpu_count() or 1),
+            # With the arena a page takes a quarter less time; with batches of 6 it takes 2.0 instead of 1.5 GB.
             "EngineConfig.onnxruntime.enable_cpu_mem_arena": True,
+            "Rec.rec_batch_num": 2,
         }
     )
 

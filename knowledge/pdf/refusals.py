@@ -38,7 +38,6 @@ def page_warnings(states: Mapping[str, list[int]], pages: int, little: list[int]
     """Sentences about pages that gave nothing: `states` maps a page state to its page numbers."""
     sentences = {
         "failed": "{count} of {pages} pages could not be read and are missing: {listed}.",
-        "image_only": "{count} of {pages} pages hold only a picture and have no text: {listed}.",
     }
     found = [
         sentence.format(count=len(states[state]), pages=pages, listed=listed(states[state]))

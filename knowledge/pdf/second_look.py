@@ -19,13 +19,14 @@ _MUCH_MORE = 5
 INSTALL = 'run .venv/bin/python -m pip install --constraint constraints.txt --editable ".[ocr]" in the checkout'
 
 _ADVICE = {
-    NotRead.MISSING: f"text recognition (OCR) is not installed; {INSTALL} and send the file again",
-    NotRead.NOTHING: "text recognition (OCR) found no text in them",
-    NotRead.UNSURE: "text recognition (OCR) could not read them well enough; scan them anew at 300 dpi",
-    NotRead.TIMED_OUT: "text recognition (OCR) ran out of time; split the document and send the parts",
-    NotRead.TOO_MANY: "the document has more of them than text recognition (OCR) may read; split it and send the parts",
-    NotRead.DIED: "text recognition (OCR) ended early (out of memory or crashed); scan them anew at 200 dpi",
-    NotRead.NOT_DRAWN: "they could not be drawn for text recognition (OCR); print the document to a new PDF",
+    NotRead.MISSING: f"Text recognition (OCR) is not installed: {INSTALL} and send the file again.",
+    NotRead.NOTHING: "Text recognition (OCR) found none.",
+    NotRead.UNSURE: "Text recognition (OCR) could not read them well enough: scan them anew at 300 dpi.",
+    NotRead.TIMED_OUT: "Text recognition (OCR) ran out of time: split the document and send the parts.",
+    NotRead.TOO_MANY: "Text recognition (OCR) reads no more pages of one document: split it and send the parts.",
+    NotRead.DIED: "Text recognition (OCR) ended early (out of memory or crashed): scan them anew at 200 dpi.",
+    NotRead.NOT_DRAWN: "They could not be drawn for text recognition (OCR): print the document to a new PDF.",
+    NotRead.BLANK: "They are of one colour.",
 }
 _CUT_SHORT = (NotRead.TIMED_OUT, NotRead.TOO_MANY, NotRead.DIED)
 
@@ -52,7 +53,9 @@ def look_again(
 ) -> SecondLook:
     """Have pages read that need it; their rows and states are replaced in place."""
     sparse = frozenset(little)
-    causes = {number: why(states[number - 1][0], rows[number - 1], number in sparse) for number in range(1, len(rows) + 1)}
+    causes = {
+        number: why(states[number - 1][0], rows[number - 1], number in sparse) for number in range(1, len(rows) + 1)
+    }
     found = {number: read(number) for number, cause in causes.items() if cause}
     for number, outcome in found.items():
         states[number - 1] = _outcome(causes[number], states[number - 1], rows[number - 1], outcome)
@@ -86,7 +89,7 @@ def _outcome(cause: Why | None, was: PageOutcome, rows: Sequence[Row], found: Re
         # Text that nobody sees on the page must not be cited, whatever recognition could do for it.
         return PageState.FAILED, f"garbage_text ({found.why_not})"
     worth_telling = cause is Why.PICTURE or (cause is Why.NOTHING and found.why_not in _CUT_SHORT)
-    return (was[0], found.why_not) if worth_telling else was
+    return (was[0], str(found.why_not)) if worth_telling else was
 
 
 def warnings_of(found: Mapping[int, Recognised], states: Sequence[PageOutcome]) -> list[str]:
@@ -107,17 +110,13 @@ def warnings_of(found: Mapping[int, Recognised], states: Sequence[PageOutcome]) 
         )
     causes: dict[NotRead, list[int]] = defaultdict(list)
     for page, outcome in found.items():
-        state, reason = states[page - 1]
-        if reason and outcome.why_not in _ADVICE and state is not PageState.OCR:
+        if outcome.why_not and states[page - 1][1]:
             causes[outcome.why_not].append(page)
     for cause, pages in causes.items():
-        sentences.append(f"{len(pages)} of {len(states)} pages were not recognised: {listed(pages)}. Reason: {_ADVICE[cause]}.")
+        sentences.append(f"{len(pages)} of {len(states)} pages have no text: {listed(pages)}. {_ADVICE[cause]}")
     return sentences
 
 
 def advice(found: Mapping[int, Recognised]) -> str:
-    """What to do about a document of which no page could be recognised: the sentence of its first such page."""
-    for outcome in found.values():
-        if outcome.why_not in _ADVICE:
-            return f"{_ADVICE[outcome.why_not][0].upper()}{_ADVICE[outcome.why_not][1:]}."
-    return "They hold no text."
+    """What to do about a document of which no page could be recognised: the sentence for its first such page."""
+    return next((_ADVICE[outcome.why_not] for outcome in found.values() if outcome.why_not), "")
