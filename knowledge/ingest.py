@@ -198,7 +198,7 @@ def _short_hash(*parts: str) -> str:
 
 def _lost_pages(extracted: ExtractedText) -> Iterator[str]:
     for page in extracted.pages:
-        if page.state is not PageState.TEXT:
+        if page.state not in (PageState.TEXT, PageState.OCR):
             yield f"page {page.number}: {page.reason or page.state.value}"
 
 

@@ -24,8 +24,8 @@ class PdfLimits:
     ocr_pages: int = 200
     """Pages per document that text recognition reads: a scanned guideline passes, a scanned textbook is for a person."""
     ocr_seconds: float = 1_200.0
-    """Wall-clock seconds of text recognition per document, beside `seconds`: a dense page takes 6 on two cores."""
-    ocr_seconds_per_page: float = 90.0
+    """Wall-clock seconds of text recognition per document, beside `seconds`: a dense page takes 7 to 14 on two cores."""
+    ocr_seconds_per_page: float = 120.0
     """Wall-clock seconds of text recognition for a page: ten times the usual, for machines that are busy."""
     ocr_memory_bytes: int = 4 * 1024**3
     """Address space of the recognising child in bytes; dense pages take 2.7 GiB of it and fill 1.5."""
