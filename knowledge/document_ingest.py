@@ -32,6 +32,7 @@ from knowledge.types import (
 )
 
 PASSAGE_TOKENS = 200  # of the passage encoder; a passage is one thought, and MiniLM reads 256 at most
+TEXT_STATES = (PageState.TEXT, PageState.OCR)
 MAX_TITLE = 300  # characters of a title taken from the file's name
 NEVER_BY_ITSELF = (
     "an older edition than the one in force: it was put in as superseded. Approve it to make it the one in force"
@@ -169,11 +170,11 @@ def _passage_id(version_id: str, cut: Cut) -> str:
 
 def _lost_pages(extracted: ExtractedText) -> Iterator[str]:
     for page in extracted.pages:
-        if page.state is not PageState.TEXT:
+        if page.state not in TEXT_STATES:
             yield f"page {page.number}: {page.reason or page.state.value}"
 
 
 def _without_text(extracted: ExtractedText) -> Iterator[PageOutcome]:
     for page in extracted.pages:
-        if page.state is not PageState.TEXT:
+        if page.state not in TEXT_STATES:
             yield PageOutcome(page.number, page.state, page.reason)

@@ -69,6 +69,7 @@ class PageState(StrEnum):
     """What reading one page gave."""
 
     TEXT = "text"
+    OCR = "ocr"
     EMPTY = "empty"
     IMAGE_ONLY = "image_only"
     FAILED = "failed"
@@ -76,13 +77,17 @@ class PageState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Text of one page as a span of the version's text; `reason` says why there is none."""
+    """Text of one page as a span of the version's text; `reason` says why there is none.
+
+    `confidence` (0 to 1) is the recogniser's own, mean over the characters, of a page in state `ocr`; None of others.
+    """
 
     number: int
     start: int
     end: int
     state: PageState
     reason: str | None = None
+    confidence: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

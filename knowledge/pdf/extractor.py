@@ -9,6 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -17,8 +18,10 @@ from knowledge.pdf.channel import Child, ChildDied, ChildTimedOut
 from knowledge.pdf.headings import Composed, compose
 from knowledge.pdf.layout import Row
 from knowledge.pdf.limits import PdfLimits
+from knowledge.pdf.ocr import OCR_PIXELS, Picture, Recogniser
 from knowledge.pdf.refusals import page_warnings, refused
 from knowledge.pdf.repairs import repair
+from knowledge.pdf.second_look import SecondLook, advice, look_again, warnings_of
 from knowledge.types import ExtractedText, Page, PageState
 
 _HEADER_WITHIN = 1024
@@ -40,6 +43,7 @@ class _Reading:
     little: list[int] = field(default_factory=list)
     warnings: dict[str, int] = field(default_factory=dict)
     other_pages: int | None = None
+    second: SecondLook = field(default_factory=SecondLook)
 
     @property
     def next_page(self) -> int:
@@ -87,6 +91,7 @@ class PdfExtractor:
             # The clock starts here: waiting for another file is not this one's time.
             reading = _Reading(time.monotonic() + self.limits.seconds, progress)
             self._read(path, reading)
+            self._look_again(path, reading)
         self._check_text(reading)
         return _extracted(reading, compose(reading.rows))
 
@@ -174,6 +179,25 @@ class PdfExtractor:
             if reading.progress is not None:
                 reading.progress(len(reading.states), reading.pages)
 
+    def _look_again(self, path: Path, reading: _Reading) -> None:
+        """Let pages that have no text, or not the one that is printed, be recognised. Never costs another page."""
+        with Recogniser(self.limits) as recogniser:
+            reading.second = look_again(
+                reading.rows,
+                reading.states,
+                reading.little,
+                lambda page: recogniser.read(partial(self._draw, path, page)),
+            )
+
+    def _draw(self, path: Path, page: int, seconds: float) -> Picture | None:
+        """A page to recognise; None if it cannot be drawn in time."""
+        request = {"op": "render", "path": str(path.resolve()), "page": page, "max_pixels": OCR_PIXELS}
+        try:
+            message = self._ask(request, time.monotonic() + seconds)
+        except (ChildTimedOut, ChildDied, DocumentRefused):
+            return None
+        return Picture(base64.b64decode(message["png"]), message["scale"], message["blank"])
+
     def _ask(self, request: dict[str, Any], deadline: float) -> dict[str, Any]:
         """The first message in answer to `request`.
 
@@ -224,13 +248,17 @@ class PdfExtractor:
         pages = len(reading.states)
         failed = [i for i, (state, _) in enumerate(reading.states, start=1) if state is PageState.FAILED]
         pictures = [i for i, (state, _) in enumerate(reading.states, start=1) if state is PageState.IMAGE_ONLY]
+        if failed and all(str(reading.states[page - 1][1]).startswith("garbage_text") for page in failed):
+            raise refused("garbage_text", failed[0], advice=advice(reading.second.found))
         if failed:
             reasons = Counter(_REFUSAL_OF_PAGE.get(str(reason), "broken_pdf") for _, reason in reading.states if reason)
             raise refused(reasons.most_common(1)[0][0], failed[0], seconds=self.limits.seconds_per_page)
         if (reading.other_pages or 0) > pages:
             raise refused("broken_pdf")
         if pictures:
-            raise refused("image_only", pictures[0], pictures=len(pictures), pages=pages)
+            raise refused(
+                "image_only", pictures[0], pictures=len(pictures), pages=pages, advice=advice(reading.second.found)
+            )
         if reading.warnings:
             raise refused("broken_pdf")
         raise refused("no_text", pages=pages)
@@ -238,7 +266,7 @@ class PdfExtractor:
 
 def _extracted(reading: _Reading, composed: Composed) -> ExtractedText:
     pages = tuple(
-        Page(number, start, end, state, reason)
+        Page(number, start, end, state, reason, reading.second.confidences.get(number))
         for number, ((start, end), (state, reason)) in enumerate(
             zip(composed.spans, reading.states, strict=True), start=1
         )
@@ -257,7 +285,8 @@ def _warnings(reading: _Reading) -> list[str]:
     states: dict[str, list[int]] = defaultdict(list)
     for number, (state, _) in enumerate(reading.states, start=1):
         states[state.value].append(number)
-    found = page_warnings(states, len(reading.states), reading.little)
+    little = [page for page in reading.little if reading.states[page - 1][0] is PageState.TEXT]
+    found = page_warnings(states, len(reading.states), little) + warnings_of(reading.second.found, reading.states)
     if reading.other_pages is not None and reading.other_pages != len(reading.states):
         found.append(
             f"Readers disagree about the number of pages: {len(reading.states)} were read, another reader finds"

@@ -21,6 +21,14 @@ class PdfLimits:
     """Characters of text per document: ten times a long textbook."""
     restarts: int = 5
     """Pages of one document that may cost their child before the document is given up."""
+    ocr_pages: int = 200
+    """Pages per document that text recognition reads: a scanned guideline passes, a scanned textbook is for a person."""
+    ocr_seconds: float = 1_200.0
+    """Wall-clock seconds of text recognition per document, beside `seconds`: a dense page takes 7 to 14 on two cores."""
+    ocr_seconds_per_page: float = 120.0
+    """Wall-clock seconds of text recognition for a page: ten times the usual, for machines that are busy."""
+    ocr_memory_bytes: int = 4 * 1024**3
+    """Address space of the recognising child in bytes; dense pages take 2.7 GiB of it and fill 1.5."""
     files_per_worker: int = 200
     """Files after which the child is replaced, so that leaks and fragmentation stay bounded."""
 

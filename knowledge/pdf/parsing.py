@@ -169,8 +169,11 @@ def _overlooked(path: str, number: int, pages: int) -> bool:
         return False
 
 
-def render(path: str, page: int, max_pixels: int) -> bytes:
-    """A page (1-based) as PNG of at most `max_pixels` pixels. Raises Refused."""
+def render(path: str, page: int, max_pixels: int) -> tuple[bytes, float, bool]:
+    """A page (1-based) as PNG of at most `max_pixels` pixels, its pixels per point, and whether it is of one colour.
+
+    Raises Refused.
+    """
     try:
         document = pypdfium2.PdfDocument(path)
     except pypdfium2.PdfiumError as error:
@@ -192,4 +195,4 @@ def render(path: str, page: int, max_pixels: int) -> bytes:
             raise Refused("broken_pdf", page) from None
     out = io.BytesIO()
     picture.save(out, "PNG")
-    return out.getvalue()
+    return out.getvalue(), scale, all(low == high for low, high in picture.convert("RGB").getextrema())
