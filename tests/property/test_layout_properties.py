@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from knowledge.pdf.headings import compose
+from knowledge.pdf.composition import compose
 from knowledge.pdf.layout import Fragment, rows_of
 from knowledge.pdf.repairs import join_lines, repair
 
