@@ -21,6 +21,7 @@ _CHARACTERS = 18
 _FULL, _FULL_SHARE = 0.78, 0.6
 """Share of its column's width that a full line takes, and of lines that are full in prose."""
 _BALANCE = 0.6
+_WITH_CELLS = 0.2
 _MOST_GAPS = 1_000
 """Gaps of a page that are compared: a dense table has hundreds, a hostile page must not cost minutes."""
 _SPACES = 0.5
@@ -122,6 +123,8 @@ def _halves(row: Row, gutter: float) -> Iterator[Row]:
 def _is_prose(lines: Sequence[Row]) -> bool:
     x, right = min(line.x for line in lines), max(line.right for line in lines)
     full = sum(line.right - line.x >= _FULL * (right - x) for line in lines)
+    if sum(bool(line.cells) for line in lines) > _WITH_CELLS * len(lines):
+        return False
     return median(len(line.text) for line in lines) >= _CHARACTERS and full >= _FULL_SHARE * len(lines)
 
 

@@ -8,17 +8,18 @@ coordinates are those of the page as it is drawn: points from its lower left cor
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from pypdf import PageObject
 from pypdf.generic import ContentStream
 
 from knowledge.pdf.fonts import number, resolved
-from knowledge.pdf.glyphs import Face, FontShelf, PageFaces
+from knowledge.pdf.glyphs import Face, FontShelf, PageFaces, unspaced
 from knowledge.pdf.layout import CELL_GAP, Fragment
 from knowledge.pdf.repairs import runs_right_to_left
 from knowledge.pdf.sheets import IDENTITY, Matrix, Sheet, multiplied, sheet_of
+from knowledge.pdf.strokes import Strokes
 
 _SPACED_OUT = 0.08
 """Em of character spacing from which it may stand in for the spaces between words."""
@@ -28,10 +29,6 @@ _TEXT = re.compile(rb"T[jJ]|Do|['\"]")
 _INLINE_PICTURE = re.compile(rb"\bBI\s")
 _FORMS, _DEPTH = 2_000, 12
 """Forms drawn per page, and one in another, at most: real pages stay far below, bombs do not."""
-_RULES = 2_000
-_RULE_LENGTH, _RULE_WIDTH = 20.0, 2.5
-"""Points from which a horizontal stroke may part table rows, and up to which a filled box is a stroke."""
-
 Operation = tuple[Any, bytes]
 
 
@@ -62,7 +59,7 @@ def gather(page: PageObject, shelf: FontShelf) -> Gathered:
     reader = _Reader(shelf, base, page.pdf)
     reader.run(stream.operations, resources)
     pictures = any(operator in (b"Do", b"INLINE IMAGE") for _, operator in stream.operations)
-    return Gathered(reader.fragments, pictures, sheet, reader.rules)
+    return Gathered(reader.fragments, pictures, sheet, reader.strokes.rules)
 
 
 def _inherited(page: PageObject, key: str) -> Any:
@@ -98,28 +95,18 @@ class _State:
 _NO_FACE = Face(None)
 
 
-@dataclass(slots=True)
-class _Path:
-    """Edges drawn since the last painting operator that may turn out to be rules."""
-
-    point: tuple[float, float] = (0.0, 0.0)
-    strokes: list[tuple[float, float, float]] = field(default_factory=list)
-    bars: list[tuple[float, float, float]] = field(default_factory=list)
-
-
 class _Reader:
     """Follows the pen through a content stream and the forms it draws."""
 
     def __init__(self, shelf: FontShelf, base: Matrix, pdf: Any) -> None:
         self.fragments: list[Fragment] = []
-        self.rules: list[tuple[float, float, float]] = []
         self._shelf, self._pdf = shelf, pdf
         self._state = _State(base, _NO_FACE)
         self._saved: list[_State] = []
         self._line: Matrix = IDENTITY
         self._offset = 0.0
         self._place: tuple[float, float, float, float, float, float] | None = None
-        self._path = _Path()
+        self.strokes = Strokes(self._point)
         self._faces: PageFaces = shelf.faces(None)
         self._resources: Any = None
         self._forms, self._inside = 0, set[int]()
@@ -133,10 +120,7 @@ class _Reader:
             b"Tc": self._set("spacing"), b"Tw": self._set("word_spacing"), b"TL": self._set("leading"),
             b"Ts": self._set("rise"), b"Tz": self._stretch, b"Td": self._move, b"TD": self._move_leading,
             b"Tm": self._matrix, b"T*": self._next_line, b"Tj": self._show, b"TJ": self._show_parts,
-            b"'": self._next_and_show, b'"': self._space_and_show, b"Do": self._form, b"re": self._box,
-            b"m": self._go, b"l": self._stroke_to, b"n": self._forget,
-            **dict.fromkeys((b"S", b"s", b"B", b"B*", b"b", b"b*"), self._paint_strokes),
-            **dict.fromkeys((b"f", b"F", b"f*"), self._paint_bars),
+            b"'": self._next_and_show, b'"': self._space_and_show, b"Do": self._form, **self.strokes.handlers,
         }  # fmt: skip
 
     def run(self, operations: list[Operation], resources: Any) -> None:
@@ -229,7 +213,7 @@ class _Reader:
         if state.spacing / size > _SPACED_OUT and state.face.code_bytes == 1:
             spacing = state.spacing
             state.spacing = 0.0
-            self._show_items(_unspaced(operands[0], spacing / size))
+            self._show_items(unspaced(operands[0], spacing / size))
             state.spacing = spacing
         else:
             self._show_items(operands[0])
@@ -309,6 +293,10 @@ class _Reader:
             Fragment(text, _rounded(x), _rounded(v), _rounded(size), _rounded(width), face.bold, degrees)
         )
 
+    def _point(self, x: float, y: float) -> tuple[float, float]:
+        a, b, c, d, e, f = self._state.matrix
+        return x * a + y * c + e, x * b + y * d + f
+
     # Forms
 
     def _form(self, operands: Any) -> None:
@@ -333,50 +321,6 @@ class _Reader:
         self._state, self._saved, self._place = state, saved, None
         self._line, self._offset = line
 
-    # Rules
-
-    def _point(self, x: float, y: float) -> tuple[float, float]:
-        a, b, c, d, e, f = self._state.matrix
-        return x * a + y * c + e, x * b + y * d + f
-
-    def _go(self, operands: Any) -> None:
-        if len(operands) > 1:
-            self._path.point = self._point(number(operands[0]), number(operands[1]))
-
-    def _stroke_to(self, operands: Any) -> None:
-        if len(operands) > 1:
-            (x, y), (to_x, to_y) = self._path.point, self._point(number(operands[0]), number(operands[1]))
-            if abs(to_y - y) <= 1 and abs(to_x - x) >= _RULE_LENGTH and len(self._path.strokes) < _RULES:
-                self._path.strokes.append((min(x, to_x), max(x, to_x), y))
-            self._path.point = to_x, to_y
-
-    def _box(self, operands: Any) -> None:
-        if len(operands) < 4 or len(self._path.strokes) >= _RULES:
-            return
-        x, y, width, height = (number(operand) for operand in operands[:4])
-        (left, low), (right, high) = self._point(x, y), self._point(x + width, y + height)
-        left, right, low, high = min(left, right), max(left, right), min(low, high), max(low, high)
-        if right - left < _RULE_LENGTH:
-            return
-        self._path.strokes += [(left, right, low), (left, right, high)]
-        if high - low <= _RULE_WIDTH:
-            self._path.bars.append((left, right, (low + high) / 2))
-
-    def _paint_strokes(self, _: Any) -> None:
-        self._keep(self._path.strokes)
-
-    def _paint_bars(self, _: Any) -> None:
-        self._keep(self._path.bars)
-
-    def _keep(self, found: list[tuple[float, float, float]]) -> None:
-        if len(self.rules) < _RULES:
-            self.rules += [(_rounded(left), _rounded(right), _rounded(y)) for left, right, y in found]
-        self._forget(None)
-
-    def _forget(self, _: Any) -> None:
-        if self._path.strokes or self._path.bars:
-            self._path = _Path(self._path.point)
-
 
 def _matrix(operands: Any) -> Matrix:
     """Six numbers, or the identity where there are not as many, as readers do."""
@@ -388,23 +332,3 @@ def _matrix(operands: Any) -> Matrix:
 
 def _rounded(value: float) -> float:
     return round(value, 3) if math.isfinite(value) else 0.0
-
-
-def _unspaced(items: list[Any], spacing: float) -> list[Any]:
-    """A TJ array with the character spacing (em) written out as offsets.
-
-    Some typesetters set a wide spacing, take it back between letters and leave it standing between words. The smallest
-    gap of all is taken off: a title that is merely letter-spaced must not fall apart.
-    """
-    gaps: list[float] = []
-    codes: list[bytes] = []
-    for item in items:
-        if isinstance(item, bytes):
-            for code in item:
-                codes.append(bytes([code]))
-                gaps.append(1000 * spacing)
-        elif gaps:
-            gaps[-1] -= number(item)
-    usual = max(0.0, min(gaps[:-1], default=0.0))
-    # The last gap lies between this array and the next text, which has a position of its own.
-    return [part for code, gap in zip(codes, gaps, strict=True) for part in (code, usual - gap)][:-1]

@@ -9,7 +9,7 @@ from pypdf.errors import LimitReachedError
 # Not public, but the decoding that `extract_text` itself uses; there is no public way to decode one string.
 from pypdf.generic._font import Font
 
-from knowledge.pdf.fonts import FontWidths, is_bold, resolved
+from knowledge.pdf.fonts import FontWidths, is_bold, number, resolved
 from knowledge.pdf.repairs import turned
 
 _UNDECODABLE = "\ufffd"
@@ -100,10 +100,10 @@ class FontShelf:
     def face(self, fonts: Mapping[str, Any], name: str) -> Face:
         """The font of that name, from the shelf where it has a reference."""
         raw = fonts.raw_get(name) if hasattr(fonts, "raw_get") and name in fonts else None
-        number = getattr(raw, "idnum", None)
-        if number is None:
+        reference = getattr(raw, "idnum", None)
+        if reference is None:
             return Face(raw)
-        key = (int(number), int(getattr(raw, "generation", 0)))
+        key = (int(reference), int(getattr(raw, "generation", 0)))
         if key not in self._by_reference:
             self._by_reference[key] = Face(raw)
         return self._by_reference[key]
@@ -123,3 +123,23 @@ class PageFaces:
         if face is None:
             face = self._read[name] = self._shelf.face(self._fonts, name)
         return face
+
+
+def unspaced(items: list[Any], spacing: float) -> list[Any]:
+    """A TJ array with the character spacing (em) written out as offsets.
+
+    Some typesetters set a wide spacing, take it back between letters and leave it standing between words. The smallest
+    gap of all is taken off: a title that is merely letter-spaced must not fall apart.
+    """
+    gaps: list[float] = []
+    codes: list[bytes] = []
+    for item in items:
+        if isinstance(item, bytes):
+            for code in item:
+                codes.append(bytes([code]))
+                gaps.append(1000 * spacing)
+        elif gaps:
+            gaps[-1] -= number(item)
+    usual = max(0.0, min(gaps[:-1], default=0.0))
+    # The last gap lies between this array and the next text, which has a position of its own.
+    return [part for code, gap in zip(codes, gaps, strict=True) for part in (code, usual - gap)][:-1]

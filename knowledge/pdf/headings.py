@@ -107,10 +107,8 @@ def _is_heading(blocks: Sequence[Block], index: int, body: float, body_bold: boo
     block = blocks[index]
     text = block.text
     numbered = _NUMBER.match(text)
-    if (
-        block.table
-        or block.kind is Kind.TABLE_ROW
-        and not (numbered and text.count("\t") == 1 and "\t" in numbered.group())
+    if block.table or (
+        block.kind is Kind.TABLE_ROW and not (numbered and text.count("\t") == 1 and "\t" in numbered.group())
     ):
         return False
     if block.kind is Kind.ITEM and not numbered:
