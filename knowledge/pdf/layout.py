@@ -19,6 +19,8 @@ _SAME_BASELINE = 0.3
 _SHIFT_DOWN, _SHIFT_UP = -0.35, 0.65
 _SMALLER = 0.85
 _BOLD_SHARE = 0.9
+_SCRIPT_CHARACTERS, _LINES_BACK = 5, 100
+"""Characters of an exponent or reference mark at most, and lines among which the one it belongs to is looked for."""
 _SPACES_AS_CELLS = re.compile(r" {3,}")
 _SPACES = re.compile(r" +")
 _LEADERS = re.compile(r"(?:[ \t]?\.){5,}[ \t]*")
@@ -85,20 +87,28 @@ class PageFrame:
 
 def rows_of(fragments: Iterable[Fragment]) -> list[Row]:
     """Rows of a page, in the order of the fragments. Fragments that draw nothing are left out."""
-    rows: list[Row] = []
-    line: list[Fragment] = []
+    lines: list[list[Fragment]] = []
     for fragment in fragments:
-        if not fragment.text.strip():
+        if not fragment.text.strip() or (lines and _is_overprint(lines[-1][-1], fragment)):
             continue
-        if line and _is_overprint(line[-1], fragment):
-            continue
-        if line and not _continues(line, fragment):
-            rows.append(_row(line))
-            line = []
-        line.append(fragment)
-    if line:
-        rows.append(_row(line))
-    return [row for row in rows if row.text]
+        if lines and _continues(lines[-1], fragment):
+            lines[-1].append(fragment)
+        elif len(fragment.text.strip()) > _SCRIPT_CHARACTERS or not _joins_as_script(lines, fragment):
+            lines.append([fragment])
+    return [row for row in map(_row, lines) if row.text]
+
+
+def _joins_as_script(lines: Sequence[list[Fragment]], new: Fragment) -> bool:
+    """Put an exponent or mark that was drawn after its line where it stands: 10⁹ must not become 10 and a stray 9."""
+    for line in reversed(lines[-_LINES_BACK:]):
+        for index, host in enumerate(line):
+            gap = new.x - (host.x + host.width)
+            shift = (new.y - host.y) / host.size
+            small = new.size <= _SMALLER * host.size and new.angle == host.angle
+            if small and abs(gap) <= WORD_GAP * host.size and 0.15 <= shift <= _SHIFT_UP:
+                line.insert(index + 1, new)
+                return True
+    return False
 
 
 def _is_overprint(last: Fragment, new: Fragment) -> bool:
