@@ -66,11 +66,11 @@ def main() -> None:
     served = _served(given.folder)
     print(f"{'ours':>6} {'served':>6} {'langch.':>7}  page")
     for row, fact in enumerate(FACTS):
-        ranks = (systems["ours"][1][row], served[row], systems["langchain"][1][row])
-        print(" ".join(f"{rank or '-':>6}" for rank in ranks) + f"   p. {fact.page:>2}  {fact.question}")
-    for name, (passages, ranks) in systems.items():
-        stated = sum(any(passage.states(fact) for passage in passages) for fact in FACTS)
-        print(f"{name:<10} {len(passages)} passages, {stated}/{len(FACTS)} facts stated by one; {_hits(ranks)}")
+        three = (systems["ours"][1][row], served[row], systems["langchain"][1][row])
+        print(" ".join(f"{rank or '-':>6}" for rank in three) + f"   p. {fact.page:>2}  {fact.question}")
+    for name, (texts, ranks) in systems.items():
+        stated = sum(any(text.states(fact) for text in texts) for fact in FACTS)
+        print(f"{name:<10} {len(texts)} passages, {stated}/{len(FACTS)} facts stated by one; {_hits(ranks)}")
     print(f"{'as served':<10} {_hits(served)}")
     sys.exit(0 if systems["ours"][1].count(None) < len(FACTS) else 1)
 

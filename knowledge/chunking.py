@@ -94,7 +94,7 @@ def _cuts(extracted: ExtractedText, cutter: "_Cutter", part: _Section) -> Iterat
     start, header = part.start, part.header
     if header is not None and extracted.text.startswith(header, start):
         start += len(header)
-    if header is not None and (start >= part.end or not cutter.has_room(header)):
+    if header is not None and not (extracted.text[start : part.end].strip() and cutter.has_room(header)):
         # Nothing but its header, or a header as long as a passage: text like any other.
         start, header = part.start, None
     for piece in cutter.under(header).cut(start, part.end):

@@ -19,7 +19,7 @@ CELL = ParagraphStyle("cell", fontName=REGULAR, fontSize=8, leading=10)
 HEAD = ParagraphStyle("head", parent=CELL, fontName=BOLD)
 BODY = ParagraphStyle("body", fontName=REGULAR, fontSize=10, leading=13, spaceAfter=6)
 
-Draw = Callable[[Canvas], None]
+Draw = Callable[[Canvas], object]
 
 
 def pdf(*pages: Draw) -> bytes:

@@ -94,7 +94,8 @@ class Assembly:
     def _is_ruled(self) -> bool:
         """Whether rules part the rows, which shows in the room they take: lines between two rules stand closer."""
         heights = sorted({row.y for row in self._rows_read}, reverse=True)
-        across, inside = [], []
+        across: list[float] = []
+        inside: list[float] = []
         for above, below in pairwise(heights):
             (across if self._rule_between(below, above) else inside).append(above - below)
         return len(across) >= 2 and bool(inside) and min(across) > _PADDED * max(inside)

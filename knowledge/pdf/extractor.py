@@ -239,8 +239,8 @@ class PdfExtractor:
 
 
 def _row(values: list[Any]) -> Row:
-    *rest, cells = values
-    return Row(*rest, tuple((left, right) for left, right in cells))
+    text, x, right, y, size, bold, angle, cells = values
+    return Row(text, x, right, y, size, bold, angle, tuple((a, b) for a, b in cells))
 
 
 def _frame(message: dict[str, Any]) -> PageFrame | None:

@@ -17,14 +17,15 @@ from pypdf.generic import ContentStream
 from knowledge.pdf.fonts import number, resolved
 from knowledge.pdf.glyphs import Face, FontShelf, PageFaces, unspaced
 from knowledge.pdf.layout import CELL_GAP, Fragment
+from knowledge.pdf.pen import State
 from knowledge.pdf.repairs import runs_right_to_left
-from knowledge.pdf.sheets import IDENTITY, Matrix, Sheet, multiplied, sheet_of
+from knowledge.pdf.sheets import IDENTITY, Matrix, Sheet, inherited, matrix_of, multiplied, sheet_of
 from knowledge.pdf.strokes import Strokes
 
 _SPACED_OUT = 0.08
 """Em of character spacing from which it may stand in for the spaces between words."""
-_WORD_OF_SPACE = 0.475
-"""Share of a space's width from which a gap parts words; pypdf's own measure."""
+_SMALLEST = 0.01
+"""Points that a font measures at least: sizes are divided by."""
 _TEXT = re.compile(rb"T[jJ]|Do|['\"]")
 _INLINE_PICTURE = re.compile(rb"\bBI\s")
 _FORMS, _DEPTH = 2_000, 12
@@ -55,41 +56,11 @@ def gather(page: PageObject, shelf: FontShelf) -> Gathered:
     data = stream.get_data()
     if not _TEXT.search(data):
         return Gathered([], bool(_INLINE_PICTURE.search(data)), sheet, [])
-    resources = _inherited(page, "/Resources")
+    resources = inherited(page, "/Resources")
     reader = _Reader(shelf, base, page.pdf)
     reader.run(stream.operations, resources)
     pictures = any(operator in (b"Do", b"INLINE IMAGE") for _, operator in stream.operations)
     return Gathered(reader.fragments, pictures, sheet, reader.strokes.rules)
-
-
-def _inherited(page: PageObject, key: str) -> Any:
-    node: Any = page
-    for _ in range(50):
-        if not isinstance(node, Mapping):
-            return None
-        if key in node:
-            return resolved(node.get(key))
-        node = resolved(node.get("/Parent"))
-    return None
-
-
-@dataclass(slots=True)
-class _State:
-    """The part of the graphics state that `q` saves."""
-
-    matrix: Matrix
-    face: Face
-    size: float = 1.0
-    spacing: float = 0.0
-    word_spacing: float = 0.0
-    stretch: float = 1.0
-    leading: float = 0.0
-    rise: float = 0.0
-
-    def copy(self) -> "_State":
-        return _State(
-            self.matrix, self.face, self.size, self.spacing, self.word_spacing, self.stretch, self.leading, self.rise
-        )
 
 
 _NO_FACE = Face(None)
@@ -101,8 +72,8 @@ class _Reader:
     def __init__(self, shelf: FontShelf, base: Matrix, pdf: Any) -> None:
         self.fragments: list[Fragment] = []
         self._shelf, self._pdf = shelf, pdf
-        self._state = _State(base, _NO_FACE)
-        self._saved: list[_State] = []
+        self._state = State(base, _NO_FACE)
+        self._saved: list[State] = []
         self._line: Matrix = IDENTITY
         self._offset = 0.0
         self._place: tuple[float, float, float, float, float, float] | None = None
@@ -158,7 +129,7 @@ class _Reader:
             self._place = None
 
     def _concatenate(self, operands: Any) -> None:
-        self._state.matrix = multiplied(_matrix(operands), self._state.matrix)
+        self._state.matrix = multiplied(matrix_of(operands), self._state.matrix)
         self._place = None
 
     def _font(self, operands: Any) -> None:
@@ -185,7 +156,7 @@ class _Reader:
         self._move(operands)
 
     def _matrix(self, operands: Any) -> None:
-        self._line, self._offset, self._place = _matrix(operands), 0.0, None
+        self._line, self._offset, self._place = matrix_of(operands), 0.0, None
 
     def _next_line(self, _: Any) -> None:
         self._move((0.0, -self._state.leading))
@@ -222,7 +193,7 @@ class _Reader:
         """The parts of one TJ array: text up to a gap as wide as between cells is one fragment."""
         state = self._state
         face, size, spacing = state.face, state.size, state.spacing
-        gap_of_words = _WORD_OF_SPACE * face.space
+        gap_of_words = face.word_gap
         parts: list[str] = []
         start = end = self._offset
         for item in items:
@@ -256,7 +227,7 @@ class _Reader:
         cosine, sine = math.cos(angle), math.sin(angle)
         u, v = x * cosine + y * sine, y * cosine - x * sine
         # A mirrored page would have its rises the other way round; nobody writes text like that.
-        return u, v + state.rise * across, along, across, angle, abs(state.size) * across or 1.0
+        return u, v + state.rise * across, along, across, angle, max(_SMALLEST, abs(state.size) * across)
 
     def _emit(self, text: str, start: float, end: float) -> None:
         if text.isspace():
@@ -274,7 +245,7 @@ class _Reader:
         last = self.fragments[-1] if self.fragments else None
         if last is not None and last.angle == degrees and abs(last.y - v) <= 0.02 * size:
             gap = x - last.x - last.width
-            word = gap >= _WORD_OF_SPACE * face.space * size and text[:1] != " " and last.text[-1:] != " "
+            word = gap >= face.word_gap * size and text[:1] != " " and last.text[-1:] != " "
             text = " " + text if word else text
             # A run drawn in several operators is one run: fewer pieces to put together later.
             joins = not runs_right_to_left(text)
@@ -313,21 +284,13 @@ class _Reader:
             return
         state, saved, line = self._state.copy(), self._saved, (self._line, self._offset)
         self._saved = []
-        self._state.matrix = multiplied(_matrix(resolved(form.get("/Matrix"))), self._state.matrix)
+        self._state.matrix = multiplied(matrix_of(resolved(form.get("/Matrix"))), self._state.matrix)
         self._place = None
         self._inside.add(id(form))
         self.run(stream.operations, form.get("/Resources") or resources)
         self._inside.discard(id(form))
         self._state, self._saved, self._place = state, saved, None
         self._line, self._offset = line
-
-
-def _matrix(operands: Any) -> Matrix:
-    """Six numbers, or the identity where there are not as many, as readers do."""
-    if not isinstance(operands, list | tuple) or len(operands) < 6:
-        return IDENTITY
-    a, b, c, d, e, f = (number(operand) for operand in operands[:6])
-    return a, b, c, d, e, f
 
 
 def _rounded(value: float) -> float:

@@ -14,8 +14,8 @@ _APART = 3.5
 _FIRST_JUMP = 8.0
 """Em that the stream goes up to the next cell at most, before the table's columns are known."""
 _LINES_OF_A_CELL = 6
-_MOST_ROWS = 400
-"""Printed lines of one table on one page; what goes on beyond is another table."""
+_MOST_ROWS, _MOST_CELLS = 400, 60
+"""Printed lines of one table on one page, and cells of a line, at most: no page holds more, and time must stay bounded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,9 @@ def regions(rows: Sequence[Row]) -> Iterator[tuple[int, int]]:
     """Half-open ranges of rows that may be tables."""
     at = 0
     while at < len(rows):
+        if len(rows[at].cells) > _MOST_CELLS:
+            at += 1
+            continue
         if not rows[at].cells and not (at + 1 < len(rows) and _jumps_to_cell(rows, at)):
             at += 1
             continue
@@ -109,6 +112,8 @@ class _Region:
 
     def _belongs(self, at: int) -> bool:
         row, before = self._rows[at], self._rows[at - 1]
+        if len(row.cells) > _MOST_CELLS:
+            return False
         if row.angle != before.angle or self._low - row.y > _APART * row.size or row.y > self._top + row.size:
             return False
         right = max(edge for _, edge in self._edges)

@@ -27,6 +27,14 @@ def multiplied(first: Matrix, second: Matrix) -> Matrix:
     return a * g + b * i, a * h + b * j, c * g + d * i, c * h + d * j, e * g + f * i + k, e * h + f * j + m
 
 
+def matrix_of(operands: Any) -> Matrix:
+    """Six numbers, or the identity where there are not as many, as readers do."""
+    if not isinstance(operands, list | tuple) or len(operands) < 6:
+        return IDENTITY
+    a, b, c, d, e, f = (number(operand) for operand in operands[:6])
+    return a, b, c, d, e, f
+
+
 def sheet_of(page: Mapping[str, Any]) -> tuple[Sheet, Matrix]:
     """The drawn page, and the matrix from the page's own space to it: points from the lower left corner.
 
@@ -35,7 +43,7 @@ def sheet_of(page: Mapping[str, Any]) -> tuple[Sheet, Matrix]:
     media = _box(page, "/MediaBox") or _LETTER
     left, bottom, right, top = _common(_box(page, "/CropBox") or media, media)
     width, height = right - left, top - bottom
-    turns = int(number(_inherited(page, "/Rotate"))) // 90 % 4
+    turns = int(number(inherited(page, "/Rotate"))) // 90 % 4
     if turns == 1:
         return Sheet(height, width), (0.0, -1.0, 1.0, 0.0, -bottom, right)
     if turns == 2:
@@ -45,7 +53,8 @@ def sheet_of(page: Mapping[str, Any]) -> tuple[Sheet, Matrix]:
     return Sheet(width, height), (1.0, 0.0, 0.0, 1.0, -left, -bottom)
 
 
-def _inherited(page: Mapping[str, Any], key: str) -> Any:
+def inherited(page: Mapping[str, Any], key: str) -> Any:
+    """An attribute of a page, or of the nearest of its ancestors that has it; None if none does."""
     node: Any = page
     for _ in range(_ANCESTORS):
         if not isinstance(node, Mapping):
@@ -58,7 +67,7 @@ def _inherited(page: Mapping[str, Any], key: str) -> Any:
 
 
 def _box(page: Mapping[str, Any], key: str) -> tuple[float, float, float, float] | None:
-    box = _inherited(page, key)
+    box = inherited(page, key)
     if not isinstance(box, list) or len(box) < 4:
         return None
     x, y, to_x, to_y = (number(value) for value in box[:4])

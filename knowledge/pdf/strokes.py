@@ -9,6 +9,8 @@ _RULES = 2_000
 """Rules per page at most: a ruled table has a hundred, a drawing thousands."""
 _LENGTH, _WIDTH = 20.0, 2.5
 """Points from which a horizontal stroke counts, and up to which a filled box is a stroke."""
+_FAR = 1e6
+"""Points from the corner beyond which nothing is drawn; broken matrices lead there."""
 
 Rule = tuple[float, float, float]
 """Left, right and height, in points of the drawn page."""
@@ -60,7 +62,11 @@ class Strokes:
 
     def _keep(self, found: list[Rule]) -> None:
         if len(self.rules) < _RULES:
-            self.rules += [(round(left, 3), round(right, 3), round(y, 3)) for left, right, y in found]
+            self.rules += [
+                (round(left, 3), round(right, 3), round(y, 3))
+                for left, right, y in found
+                if max(map(abs, (left, right, y))) < _FAR
+            ]
         self._forget(None)
 
     def _forget(self, _: Any) -> None:

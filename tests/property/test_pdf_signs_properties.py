@@ -11,7 +11,7 @@ from reportlab.platypus import Paragraph
 
 from knowledge.chunking import cut_passages
 from knowledge.pdf import PdfExtractor
-from tests.typesetting import BODY, built, pdf, table, write
+from tests.typesetting import BODY, Draw, built, pdf, table, write
 
 number = st.one_of(
     st.integers(0, 5000).map(str),
@@ -78,7 +78,7 @@ def test_doses_in_tables(extractor: PdfExtractor, path: Path, rows: list[tuple[s
 @given(st.lists(st.lists(dose, min_size=1, max_size=12), min_size=1, max_size=5))
 @settings(max_examples=60, deadline=None)
 def test_lines_of_doses_anywhere_on_pages(extractor: PdfExtractor, path: Path, pages: list[list[str]]) -> None:
-    def page(number: int) -> None:
+    def page(number: int) -> Draw:
         def draw(canvas: Canvas) -> None:
             for line, shown in enumerate(pages[number]):
                 write(canvas, 60, 815 - 65 * line, f"Dose {chr(65 + number)}{chr(65 + line)}: {shown} ends.")

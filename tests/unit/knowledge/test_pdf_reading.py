@@ -16,7 +16,7 @@ from reportlab.platypus import Paragraph, Spacer
 from knowledge.chunking import cut_passages
 from knowledge.pdf import PdfExtractor
 from knowledge.types import ExtractedText, Line, Role
-from tests.typesetting import BODY, BOLD, HEIGHT, REGULAR, built, lines, pdf, table, write
+from tests.typesetting import BODY, BOLD, HEIGHT, REGULAR, Draw, built, lines, pdf, table, write
 
 LEFT = (
     "Atopic eczema is treated with an emollient",
@@ -102,7 +102,7 @@ def test_columns_written_one_after_the_other_stay_as_they_are(read: Read) -> Non
 # Furniture
 
 
-def guideline_page(number: int, content: str) -> Callable[[Canvas], None]:
+def guideline_page(number: int, content: str) -> Draw:
     def draw(canvas: Canvas) -> None:
         write(canvas, 50, 815, "National Guideline on Eczema, edition 2024", 8)
         write(canvas, 290, 25, f"Page {number} of 5", 8)
@@ -122,7 +122,7 @@ def test_running_headers_and_page_numbers_are_gone_and_doses_stay(read: Read) ->
 
 
 def test_page_numbers_beside_changing_section_titles_are_gone(read: Read) -> None:
-    def page(number: int) -> Callable[[Canvas], None]:
+    def page(number: int) -> Draw:
         def draw(canvas: Canvas) -> None:
             write(canvas, 50, 815, str(number + 6), 8)
             write(canvas, 300, 815, ["Doses of steroids", "Soaks and baths", "When to refer"][number % 3], 8)
@@ -134,11 +134,14 @@ def test_page_numbers_beside_changing_section_titles_are_gone(read: Read) -> Non
 
 
 def test_what_could_be_content_stays_in_short_documents(read: Read) -> None:
-    one = read(pdf(lambda c: (lines(c, 50, 760, LEFT), write(c, 300, 25, "1"))[0]))
-    assert one.text.endswith("1")
+    def noted(canvas: Canvas) -> None:
+        lines(canvas, 50, 760, LEFT)
+        write(canvas, 300, 25, "1")
 
-    def leaflet(dose: str) -> Callable[[Canvas], None]:
-        return lambda c: (write(c, 50, 800, dose), lines(c, 50, 760, LEFT))[0]
+    assert read(pdf(noted)).text.endswith("1")
+
+    def leaflet(dose: str) -> Draw:
+        return lambda canvas: lines(canvas, 50, 800, [dose, "", *LEFT])
 
     two = read(pdf(leaflet("Take 5 mg in the morning"), leaflet("Take 40 mg in the evening")))
     assert "Take 5 mg in the morning" in two.text
