@@ -29,6 +29,8 @@ _LONE = re.compile(
     r"\W*(?:(?:page|pages|p|seite|s|página|pagina|pág|pag|side|strana)\b\.?\s*)?(\d{1,4}|[ivxl]{1,7})\W*", re.I
 )
 _OF = re.compile(r"\s*(?:of|von|de|sur|di|van|/)\s*\d{1,4}\W*$", re.I)
+_DOSE = re.compile(r"\d\s*(?:[mµn]?[gl]|kg|%|‰|°C|mmol|I\.?[UE]\.?|UI)(?![^\W\d_])", re.IGNORECASE)
+"""A number with a unit of medicine: no running header has one, and losing one would be worse than keeping a header."""
 _ROMAN_VALUES = {"i": 1, "v": 5, "x": 10, "l": 50}
 
 
@@ -121,6 +123,8 @@ def _repeated(pages: Sequence[Sequence[Row]], places: Sequence[_Place]) -> set[t
     groups: dict[tuple[str, bool], list[_Place]] = defaultdict(list)
     for place in places:
         row = pages[place.page][place.row]
+        if _DOSE.search(row.text):
+            continue
         groups[_DIGITS.sub("#", row.text).casefold(), place.at_top].append(place)
     with_rows = sum(1 for page in pages if page)
     sizes = [row.size for page in pages for row in page]

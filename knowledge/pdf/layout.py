@@ -19,7 +19,7 @@ _SAME_BASELINE = 0.3
 _SHIFT_DOWN, _SHIFT_UP = -0.35, 0.65
 _SMALLER = 0.85
 _BOLD_SHARE = 0.9
-_SCRIPT_CHARACTERS, _LINES_BACK = 5, 100
+_SCRIPT_CHARACTERS, _LINES_BACK = 5, 40
 """Characters of an exponent or reference mark at most, and lines among which the one it belongs to is looked for."""
 _SPACES_AS_CELLS = re.compile(r" {3,}")
 _SPACES = re.compile(r" +")

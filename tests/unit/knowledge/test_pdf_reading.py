@@ -121,6 +121,14 @@ def test_running_headers_and_page_numbers_are_gone_and_doses_stay(read: Read) ->
     assert all("Page" not in found.text[line.start : line.end] for line in found.lines)
 
 
+def test_a_dose_is_no_running_header_however_often_it_stands_there(read: Read) -> None:
+    def page(number: int) -> Draw:
+        text = f"Usual dose: 5 mg a day. Drug number {'ABCDE'[number]} follows."
+        return lambda canvas: lines(canvas, 50, 800, ["Usual dose: 5 mg a day.", "", text, *LEFT])
+
+    assert read(pdf(*map(page, range(5)))).text.count("Usual dose: 5 mg a day.") == 10
+
+
 def test_page_numbers_beside_changing_section_titles_are_gone(read: Read) -> None:
     def page(number: int) -> Draw:
         def draw(canvas: Canvas) -> None:
