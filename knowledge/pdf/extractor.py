@@ -15,10 +15,11 @@ from typing import Any, Self
 
 from knowledge.errors import DocumentRefused
 from knowledge.pdf.channel import Child, ChildDied, ChildTimedOut
-from knowledge.pdf.headings import Composed, compose
-from knowledge.pdf.layout import Row
+from knowledge.pdf.composition import Composed, compose
+from knowledge.pdf.layout import PageFrame, Row
 from knowledge.pdf.limits import PdfLimits
 from knowledge.pdf.ocr import OCR_PIXELS, Picture, Recogniser
+from knowledge.pdf.outline import OutlineEntry
 from knowledge.pdf.refusals import page_warnings, refused
 from knowledge.pdf.repairs import repair
 from knowledge.pdf.second_look import SecondLook, advice, look_again, warnings_of
@@ -39,6 +40,8 @@ class _Reading:
     pages: int | None = None
     title: str | None = None
     rows: list[list[Row]] = field(default_factory=list)
+    frames: list[PageFrame | None] = field(default_factory=list)
+    outline: list[OutlineEntry] = field(default_factory=list)
     states: list[tuple[PageState, str | None]] = field(default_factory=list)
     little: list[int] = field(default_factory=list)
     warnings: dict[str, int] = field(default_factory=dict)
@@ -51,6 +54,7 @@ class _Reading:
 
     def lose_page(self, reason: str) -> None:
         self.rows.append([])
+        self.frames.append(None)
         self.states.append((PageState.FAILED, reason))
 
 
@@ -93,7 +97,7 @@ class PdfExtractor:
             self._read(path, reading)
             self._look_again(path, reading)
         self._check_text(reading)
-        return _extracted(reading, compose(reading.rows))
+        return _extracted(reading, compose(reading.rows, reading.frames, reading.outline))
 
     def render(self, path: Path, page: int, *, max_pixels: int = 2_000_000) -> bytes:
         """A page (1-based) as PNG of at most `max_pixels` pixels. Raises DocumentRefused."""
@@ -171,8 +175,11 @@ class PdfExtractor:
             message = self._receive(min(reading.deadline, time.monotonic() + self.limits.seconds_per_page))
             if message["kind"] == "done":
                 reading.warnings, reading.other_pages = message["warnings"], message["other_pages"]
+                if reading.other_pages == reading.pages:
+                    reading.outline = [OutlineEntry(*entry) for entry in message["outline"]]
                 return
-            reading.rows.append([Row(*row) for row in message["rows"]])
+            reading.rows.append([_row(row) for row in message["rows"]])
+            reading.frames.append(_frame(message))
             reading.states.append((PageState(message["state"]), message["reason"]))
             if message["little"]:
                 reading.little.append(message["page"])
@@ -264,6 +271,18 @@ class PdfExtractor:
         raise refused("no_text", pages=pages)
 
 
+def _row(values: list[Any]) -> Row:
+    text, x, right, y, size, bold, angle, cells = values
+    return Row(text, x, right, y, size, bold, angle, tuple((a, b) for a, b in cells))
+
+
+def _frame(message: dict[str, Any]) -> PageFrame | None:
+    if not message["sheet"]:
+        return None
+    width, height = message["sheet"]
+    return PageFrame(width, height, tuple((left, right, y) for left, right, y in message["rules"]))
+
+
 def _extracted(reading: _Reading, composed: Composed) -> ExtractedText:
     pages = tuple(
         Page(number, start, end, state, reason, reading.second.confidences.get(number))
@@ -272,7 +291,9 @@ def _extracted(reading: _Reading, composed: Composed) -> ExtractedText:
         )
     )
     title = composed.title or _usable_title(reading.title)
-    return ExtractedText(composed.text, pages, composed.headings, title, tuple(_warnings(reading)))
+    return ExtractedText(
+        composed.text, pages, composed.headings, title, tuple(_warnings(reading)), composed.stretches, composed.lines
+    )
 
 
 def _usable_title(title: str | None) -> str | None:

@@ -2,11 +2,11 @@
 
 import gc
 import io
+import itertools
 import logging
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import astuple
 from typing import Any
 
 import pypdf
@@ -15,7 +15,8 @@ from pypdf.errors import FileNotDecryptedError, LimitReachedError, PyPdfError
 
 from knowledge.pdf.fonts import number, resolved
 from knowledge.pdf.gathering import gather
-from knowledge.pdf.layout import rows_of
+from knowledge.pdf.glyphs import FontShelf
+from knowledge.pdf.layout import Row, rows_of
 
 # Below pypdf's defaults, because files come from outside; each is several times what real guidelines need.
 _LOWERED: dict[str, Any] = {
@@ -36,6 +37,8 @@ _MOST_ROWS = 20_000
 """Rows of a page: a dense newspaper page has a thousand."""
 _ROW_COSTS = 20
 """Characters that a row counts for at least: even an empty one has to be carried, placed and compared."""
+_OUTLINE_ENTRIES, _OUTLINE_DEPTH, _OUTLINE_TITLE = 5_000, 8, 300
+"""What is read of an outline at most: a textbook's has hundreds of entries."""
 
 
 class Refused(Exception):
@@ -68,16 +71,16 @@ def extract(path: str, first: int, limits: Mapping[str, int]) -> Iterator[dict[s
     with pypdf.apply_configuration(**_LOWERED):
         reader, pages = _open(path, limits["pages"])
         yield {"kind": "opened", "pages": pages, "title": _title(reader)}
-        left = limits["characters"]
+        left, shelf = limits["characters"], FontShelf()
         for page in range(first, pages + 1):
-            message = _page(reader, page)
+            message = _page(reader, page, shelf)
             if message["state"] == "empty" and _overlooked(path, page, pages):
                 message |= {"state": "failed", "reason": "text_not_read"}
             left -= sum(max(_ROW_COSTS, len(row[0])) for row in message["rows"])
             if left < 0:
                 raise Refused("too_large", page, characters=limits["characters"])
             yield message
-    yield {"kind": "done", "warnings": dict(count.counted.most_common(20)), "other_pages": _other_page_count(path)}
+    yield {"kind": "done", "warnings": dict(count.counted.most_common(20)), **_second_opinion(path)}
 
 
 def _open(path: str, most_pages: int) -> tuple[pypdf.PdfReader, int]:
@@ -124,13 +127,13 @@ def _title(reader: pypdf.PdfReader) -> str | None:
     return str(title)[:300] if title else None
 
 
-def _page(reader: pypdf.PdfReader, number: int) -> dict[str, Any]:
-    """One page's message: its rows, or the reason why it has none."""
+def _page(reader: pypdf.PdfReader, number: int, shelf: FontShelf) -> dict[str, Any]:
+    """One page's message: its rows, its size and rules, or the reason why it has no rows."""
     message: dict[str, Any] = {"kind": "page", "page": number, "rows": [], "little": False}
-    message |= {"state": "failed", "reason": None}
+    message |= {"state": "failed", "reason": None, "sheet": None, "rules": []}
     try:
-        fragments, pictures = gather(reader.pages[number - 1])
-        rows = rows_of(fragments)
+        found = gather(reader.pages[number - 1], shelf)
+        rows = rows_of(found.fragments)
         if len(rows) > _MOST_ROWS:
             return {**message, "reason": "limit_reached"}
     except MemoryError:
@@ -144,18 +147,38 @@ def _page(reader: pypdf.PdfReader, number: int) -> dict[str, Any]:
         return {**message, "reason": "broken_page"}
     except Exception as error:
         return {**message, "reason": f"broken_page ({type(error).__name__})"}
-    state = "text" if rows else "image_only" if pictures else "empty"
-    little = pictures and 0 < sum(len(row.text) for row in rows) < _LITTLE_TEXT
-    return {**message, "rows": [astuple(row) for row in rows], "state": state, "little": little}
+    state = "text" if rows else "image_only" if found.pictures else "empty"
+    little = found.pictures and 0 < sum(len(row.text) for row in rows) < _LITTLE_TEXT
+    message |= {"rows": [_tuple(row) for row in rows], "state": state, "little": little}
+    return {**message, "sheet": [found.sheet.width, found.sheet.height], "rules": found.rules if rows else []}
 
 
-def _other_page_count(path: str) -> int | None:
-    """How many pages PDFium finds: a second opinion on pages that pypdf lost without a word."""
+def _tuple(row: Row) -> tuple[Any, ...]:
+    # `dataclasses.astuple` copies deeply, which costs more than all else about a row.
+    return row.text, row.x, row.right, row.y, row.size, row.bold, row.angle, row.cells
+
+
+def _second_opinion(path: str) -> dict[str, Any]:
+    """How many pages PDFium finds, for pypdf loses some without a word, and the outline: (title, level, page index).
+
+    PDFium reads outlines of any shape without being caught in a circle.
+    """
     try:
         with pypdfium2.PdfDocument(path) as document:
-            return len(document)
+            return {"other_pages": len(document), "outline": _outline(document)}
     except (pypdfium2.PdfiumError, OSError):
-        return None
+        return {"other_pages": None, "outline": []}
+
+
+def _outline(document: pypdfium2.PdfDocument) -> list[tuple[str, int, int]]:
+    found: list[tuple[str, int, int]] = []
+    for entry in itertools.islice(document.get_toc(max_depth=_OUTLINE_DEPTH), _OUTLINE_ENTRIES):
+        target = entry.get_dest()
+        page = target.get_index() if target is not None else None
+        title = entry.get_title()[:_OUTLINE_TITLE]
+        if page is not None and page >= 0 and title.strip():
+            found.append((title, entry.level + 1, page))
+    return found
 
 
 def _overlooked(path: str, number: int, pages: int) -> bool:

@@ -2,8 +2,8 @@
 
 import pytest
 
+from knowledge.pdf.composition import compose
 from knowledge.pdf.garbage import is_garbage
-from knowledge.pdf.headings import compose
 from knowledge.pdf.recognised import Line, body_height, confidence_of, rows_of_lines
 
 ENGLISH = (
