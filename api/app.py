@@ -28,6 +28,7 @@ from api.versions import (
     compare_versions,
     delete_version,
     describe_version,
+    find_places,
     list_passages,
     retire_version,
 )
@@ -72,7 +73,7 @@ def _routes(service: Service) -> list[ControllerRouterHandler]:
         Router("/", route_handlers=[search_by_picture], request_max_body_size=picture),
         Router("/", route_handlers=[add_documents], request_max_body_size=uploads),
         search, list_documents, get_document, delete_document, get_page, get_page_image, get_document_file,
-        approve_version, retire_version, describe_version, delete_version, list_passages, compare_versions,
+        approve_version, retire_version, describe_version, delete_version, list_passages, compare_versions, find_places,
         list_jobs, get_job, follow_job, cancel_job, retry_job, list_audit, get_case, get_case_picture, live, ready,
     ]  # fmt: skip
 

@@ -55,6 +55,9 @@ PASSAGE_EVIDENCE: dict[str, Any] = {
     "first_page": 3,
     "last_page": 3,
     "standing": "in_force",
+    "role": "body",
+    "header": None,
+    "ocr": None,
 }
 
 _TRACE: dict[str, Any] = {
@@ -235,7 +238,7 @@ RECEIPT: dict[str, Any] = {
 PASSAGE: dict[str, Any] = {
     "id": PASSAGE_EVIDENCE["id"], "document_id": DOCUMENT_ID, "version_id": VERSION_ID, "start": PASSAGE_EVIDENCE["start"],
     "end": PASSAGE_EVIDENCE["end"], "text": PASSAGE_EVIDENCE["text"], "first_page": 3, "last_page": 3,
-    "section": ["Topical treatment"], "source": SOURCE, "standing": "in_force",
+    "section": ["Topical treatment"], "source": SOURCE, "role": "body", "header": None, "ocr": None, "standing": "in_force",
 }  # fmt: skip
 
 _BEFORE = {
@@ -265,6 +268,8 @@ DIFFERENCE: dict[str, Any] = {
         }
     ],
 }  # fmt: skip
+
+PLACE: dict[str, Any] = {"page": 3, "left": 0.1176, "top": 0.1312, "right": 0.7904, "bottom": 0.1457}
 
 JOB_ID = "j-5b1c1a3e7d9f4c2b8e60"
 
@@ -299,6 +304,9 @@ AUDIT_ENTRY: dict[str, Any] = {
 PAGE: dict[str, Any] = {
     "document_id": DOCUMENT_ID, "version_id": VERSION_ID, "number": 3, "of": 3, "state": "text", "reason": None,
     "start": 3980, "end": 5122, "text": "Topical treatment\n\nOffer a potent topical corticosteroid once daily ...",
+    "confidence": None, "lines": [
+        {"start": 3980, "end": 3997, "page": 3, "left": 0.1176, "top": 0.0892, "right": 0.3812, "bottom": 0.1098}
+    ],
 }  # fmt: skip
 
 CASE: dict[str, Any] = {

@@ -18,7 +18,8 @@ from api.documents import DocumentId
 from api.openapi import binary, empty, example, problems
 from api.schemas import PageText
 from knowledge.errors import NotFound
-from knowledge.types import DocumentVersion, Page
+from knowledge.places import unpacked
+from knowledge.types import DocumentVersion, Line, Page
 from runtime.service import Service
 
 JSON, PNG, PDF = "application/json", "image/png", "application/pdf"
@@ -99,8 +100,14 @@ def _text(service: Service, document_id: str, number: int) -> PageText:
     text = service.blobs.get(version.text_sha256).decode() if version.text_sha256 else ""
     return PageText(
         version.document_id, version.id, page.number, version.page_count, page.state, page.reason, page.start, page.end,
-        text[page.start : page.end],
+        text[page.start : page.end], page.confidence, tuple(one for one in lines_of(service, version.id) if one.page == number),
     )  # fmt: skip
+
+
+def lines_of(service: Service, version_id: str) -> list[Line]:
+    """The printed lines of a version; none of one from before they were kept."""
+    digest = service.registry.lines_of(version_id)
+    return [] if digest is None else unpacked(service.blobs.get(digest))
 
 
 def _page(service: Service, document_id: str, number: int) -> tuple[DocumentVersion, Page]:

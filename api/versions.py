@@ -12,7 +12,9 @@ from api import examples
 from api.actors import Actor, curator
 from api.backend import Backend
 from api.openapi import body_example, example, problems
-from api.schemas import PassageList, SourceRequest
+from api.pages import lines_of
+from api.schemas import PassageList, PlaceList, SourceRequest
+from knowledge.places import places_of
 from knowledge.types import DocumentVersion
 from runtime.changes import Difference, difference
 from runtime.deletion import Receipt
@@ -30,6 +32,8 @@ OtherVersion = Annotated[
         description="Id of the version to compare with.", examples=[Example(value=examples.OTHER_VERSION_ID)]
     ),
 ]
+Start = Annotated[int, QueryParameter(ge=0, description="First character.", examples=[Example(value=4120)])]
+End = Annotated[int, QueryParameter(ge=0, description="Behind the last character.", examples=[Example(value=4187)])]
 
 _VERSION = example(DocumentVersion, examples.VERSION, "The version as it is now")
 
@@ -100,3 +104,13 @@ async def compare_versions(version_id: VersionId, to: OtherVersion, backend: Nam
     """Passages added, removed and changed, with the numbers that changed, and past answers that used what changed."""
     kept = backend.service.settings.keep_answers
     return await backend.read(lambda: difference(backend.service.registry, version_id, to, answers_kept=kept))
+
+
+@get(
+    "/v1/versions/{version_id:str}/places", operation_id="find_places", summary="Find text on its pages",
+    tags=["versions"], responses={200: example(PlaceList, {"places": [examples.PLACE]}), **problems(400, 404, 503)},
+)  # fmt: skip
+async def find_places(version_id: VersionId, start: Start, end: End, backend: NamedDependency[Backend]) -> PlaceList:
+    """The rectangles of a span of the version's text, such as a citation's: to be laid over the picture of the page."""
+    lines = await backend.read(partial(lines_of, backend.service, version_id))
+    return PlaceList(tuple(places_of(lines, start, end)))

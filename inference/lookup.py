@@ -13,9 +13,10 @@ from inference.stored_texts import captions, passage_texts
 from inference.types import Evidence, EvidenceKind
 from knowledge.pictures import Picture
 from knowledge.registry import Registry
+from knowledge.types import FOUND
 from retrieval import search
 from retrieval.cases import CaseOptions
-from retrieval.filters import Filters, narrowed
+from retrieval.filters import Filters, narrowed, of_roles
 from retrieval.hybrid import Fusion, HybridOptions
 from retrieval.protocols import Reranker
 from retrieval.reranking import Reranking
@@ -90,7 +91,8 @@ class Lookup:
     def _once(self, text: str, picture: Picture | None, options: SearchOptions) -> tuple[SearchResult, bool]:
         """What is found, and whether all of it was still there to be read."""
         clock = StepClock()
-        searched = narrowed(self._reader.view(), options.filters)
+        view = self._reader.view()
+        searched = narrowed(view if options.filters.role else of_roles(view, FOUND), options.filters)
         view = searched.view
         by_text = replace(self._passages, k=options.k, fusion=options.fusion or self._passages.fusion)
         passages = cases = Ranking(())

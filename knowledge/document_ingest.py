@@ -16,6 +16,7 @@ from knowledge.errors import DocumentRefused, NotFound
 from knowledge.languages import language_of
 from knowledge.pdf import PdfExtractor
 from knowledge.pdf.repairs import repair
+from knowledge.places import packed
 from knowledge.preparation import Preparation, short_hash
 from knowledge.registry import NewVersion, Registry, document_id_of
 from knowledge.registry.jobs import ItemEnd
@@ -29,6 +30,7 @@ from knowledge.types import (
     PageState,
     Source,
     VersionState,
+    searched_text,
 )
 
 PASSAGE_TOKENS = 200  # of the passage encoder; a passage is one thought, and MiniLM reads 256 at most
@@ -83,7 +85,7 @@ class DocumentIngest:
         if not cuts:
             raise DocumentRefused("no_text", "The document has no text to cite. If it was scanned, run OCR first.")
         passages = [(_passage_id(version_id, cut), cut) for cut in cuts]
-        self._preparation.passages([cut.text for cut in cuts])
+        self._preparation.passages([searched_text(cut.text, cut.header) for cut in cuts])
         known = self._document(version_id, source, intent)
         state = _state_for(source, intent, known)
         source = source or Source(title=extracted.title or _title_from(name))
@@ -92,6 +94,7 @@ class DocumentIngest:
             source if source.language else replace(source, language=language_of(extracted.text)),
             size=self._blobs.path(version_id).stat().st_size,
             text_sha256=self._blobs.put(extracted.text.encode()),
+            lines_sha256=self._blobs.put(packed(extracted.lines)) if extracted.lines else None,
             pages=extracted.pages,
             passages=passages,
             warnings=extracted.warnings,

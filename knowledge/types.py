@@ -109,6 +109,12 @@ class Role(StrEnum):
     REFERENCES = "references"
 
 
+ADVICE = frozenset({Role.BODY, Role.TABLE})  # what may be cited as advice
+FOUND = frozenset(Role) - {
+    Role.REFERENCES
+}  # what a search finds unasked: a list of references has every word of its field
+
+
 @dataclass(frozen=True, slots=True)
 class Stretch:
     """A span of the version's text that is not body. `header` is the text of a table's header rows.
@@ -173,9 +179,18 @@ class Cut:
     header: str | None = None
 
 
+def searched_text(text: str, header: str | None) -> str:
+    """What is encoded and whose words are indexed: the rows of a table say little without the names of its columns."""
+    return f"{header}\n{text}" if header else text
+
+
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A cut of a version's text that can be found; its role says whether it may be cited as advice."""
+    """A cut of a version's text that can be found; its role says whether it may be cited as advice.
+
+    `header` stands beside the text: the header rows of the table whose rows it is. `ocr` is how sure text recognition was
+    (0..1, of its least sure page); None where the file's own text was read. `standing` is None for a draft.
+    """
 
     id: str
     document_id: str
@@ -189,6 +204,7 @@ class Passage:
     source: Source
     role: Role = Role.BODY
     header: str | None = None
+    ocr: float | None = None
     standing: Standing | None = Standing.IN_FORCE
 
 

@@ -19,7 +19,7 @@ from inference.types import (
     Opinions,
 )
 from knowledge.registry.jobs import Job
-from knowledge.types import Document, DocumentVersion, FileOutcome, Outcome, Passage, VersionState
+from knowledge.types import Document, DocumentVersion, FileOutcome, Outcome, Passage, Role, Standing, VersionState
 from retrieval.generation import Manifest
 from retrieval.listing import IndexSet, recall_told
 from runtime.changes import Difference
@@ -121,7 +121,7 @@ def _candidates(candidates: Sequence[Candidate]) -> Iterator[str]:
 def _where(item: Evidence, citation: Citation) -> str:
     if item.kind is EvidenceKind.CASE:
         return f"{item.title}, reference case {item.id} ({item.label})"
-    return f"{item.title}, page {citation.page}"
+    return f"{item.title}, page {citation.page}{_recognised(item)}"
 
 
 def search_lines(result: SearchResult) -> Iterator[str]:
@@ -145,7 +145,13 @@ def _search(result: SearchResult) -> Iterator[str]:
 def _found(item: Evidence) -> str:
     if item.kind is EvidenceKind.CASE:
         return f"{item.label}  ({item.title}, {item.id})"
-    return f"{item.title}, page {_pages(item)}"
+    aside = f", {item.standing.replace('_', ' ')}" if item.standing not in {None, Standing.IN_FORCE} else ""
+    role = f", {item.role}" if item.role not in {None, Role.BODY} else ""
+    return f"{item.title}, page {_pages(item)}{role}{_recognised(item)}{aside}"
+
+
+def _recognised(item: Evidence) -> str:
+    return f", OCR {item.ocr:.0%}: compare its numbers with the page" if item.ocr is not None else ""
 
 
 def _pages(item: Evidence) -> str:
@@ -215,7 +221,10 @@ def version_line(version: DocumentVersion) -> str:
 def passage_lines(passage: Passage) -> Iterator[str]:
     """One passage as it was understood."""
     pages = f"page {passage.first_page}" + (f"-{passage.last_page}" if passage.last_page > passage.first_page else "")
-    yield f"{passage.id}  {pages}  {' > '.join(passage.section)}".rstrip()
+    role = "" if passage.role is Role.BODY else f"  [{passage.role}]"
+    yield f"{passage.id}  {pages}{role}  {' > '.join(passage.section)}".rstrip()
+    if passage.header:
+        yield f"    ({_harmless(_one_line(passage.header))})"
     for line in passage.text.splitlines():
         yield f"    {_harmless(line)}"
 

@@ -109,8 +109,9 @@ class Service:
         """What one PDF may cost."""
         settings = self.settings
         return PdfLimits(
-            bytes=settings.pdf_megabytes * 1_000_000, pages=settings.pdf_pages, seconds=settings.pdf_seconds
-        )
+            bytes=settings.pdf_megabytes * 1_000_000, pages=settings.pdf_pages, seconds=settings.pdf_seconds,
+            ocr_pages=settings.ocr_pages, ocr_seconds=settings.ocr_seconds,
+        )  # fmt: skip
 
     @property
     def picture_limits(self) -> PictureLimits:

@@ -131,6 +131,8 @@ class Settings(BaseSettings):
     pdf_megabytes: int = Field(100, ge=1)  # of one guideline
     pdf_pages: int = Field(2_000, ge=1)
     pdf_seconds: float = Field(120, gt=0)  # for reading one document; a hostile file must not hold the door
+    ocr_pages: int = Field(200, ge=0)  # of one guideline that are read by text recognition at most
+    ocr_seconds: float = Field(1_200, gt=0)  # for them together
     picture_megabytes: int = Field(20, ge=1)
     picture_megapixels: int = Field(50, ge=1)
 

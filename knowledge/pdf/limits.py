@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 
 @dataclass(frozen=True, slots=True)
 class PdfLimits:
-    """Bounds per document; every field is positive. Raises ValueError for one that is not."""
+    """Bounds per document; every field is positive, `ocr_pages` may be 0. Raises ValueError for one that is not."""
 
     bytes: int = 100_000_000
     """File size in bytes: the largest illustrated guidelines are about half of this."""
@@ -34,5 +34,6 @@ class PdfLimits:
 
     def __post_init__(self) -> None:
         for field in fields(self):
-            if getattr(self, field.name) <= 0:
+            value = getattr(self, field.name)
+            if value < 0 or (value == 0 and field.name != "ocr_pages"):
                 raise ValueError(f"PdfLimits.{field.name} must be positive")

@@ -10,7 +10,7 @@ At most one version of a document is live. What makes one live supersedes the on
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
 
 from knowledge.errors import NotFound, TransitionRefused
 from knowledge.registry.audit import UNKNOWN_ACTOR, record
@@ -45,6 +45,7 @@ from knowledge.types import (
     Source,
     Standing,
     VersionState,
+    searched_text,
 )
 
 IN_FORCE = frozenset({Standing.IN_FORCE})
@@ -99,7 +100,7 @@ class Documents:
                 connection.execute(insert(DOCUMENTS).values(id=document_id, created_at=now()))
             generation = 0 if state is VersionState.DRAFT else next_generation(connection)
             _insert_version(connection, new, document_id, number, state, actor)
-            insert_all(connection, PASSAGES, passage_rows(new.id, new.passages, generation))
+            insert_all(connection, PASSAGES, passage_rows(new.id, new.passages, new.pages, generation))
             if state is VersionState.LIVE:
                 _supersede_others(connection, document_id, new.id, actor)
             elif state is VersionState.SUPERSEDED:
@@ -234,32 +235,33 @@ class Documents:
         query = select(PAGES).where(PAGES.c.version_id == version_id).order_by(PAGES.c.number)
         with self._database.read() as connection:
             return tuple(
-                Page(row.number, row.start, row.end, PageState(row.state), row.reason)
+                Page(row.number, row.start, row.end, PageState(row.state), row.reason, row.confidence)
                 for row in connection.execute(query)
             )
 
     def passage_texts(self, since: int = 0) -> list[tuple[str, str]]:
-        """(id, text) of every passage that was approved once and became visible after generation `since`, by id."""
+        """(id, text with its header) of every passage that was approved once and became visible after `since`, by id."""
         query = (
-            select(PASSAGES.c.id, PASSAGES.c.text)
+            select(PASSAGES.c.id, PASSAGES.c.text, PASSAGES.c.header)
             .join(VERSIONS)
             .where(PASSAGES.c.live_since > since, VERSIONS.c.state.in_(SEARCHED))
             .order_by(PASSAGES.c.id)
         )
         with self._database.read() as connection:
-            return [(row.id, row.text) for row in connection.execute(query)]
+            return [(row.id, searched_text(row.text, row.header)) for row in connection.execute(query)]
 
     def draft_texts(self) -> list[str]:
-        """The passage texts of drafts: they have vectors, and are in no index."""
-        query = select(PASSAGES.c.text).join(VERSIONS).where(VERSIONS.c.state == VersionState.DRAFT)
-        with self._database.read() as connection:
-            return list(connection.execute(query).scalars())
+        """The passage texts of drafts, with headers: they have vectors, and are in no index."""
+        return self._texts(VERSIONS.c.state == VersionState.DRAFT)
 
     def texts_of_version(self, version_id: str) -> list[str]:
-        """The passage texts of one version, in the order of the document."""
-        query = select(PASSAGES.c.text).where(PASSAGES.c.version_id == version_id).order_by(PASSAGES.c.start)
+        """The passage texts of one version, with headers, in the order of the document."""
+        return self._texts(PASSAGES.c.version_id == version_id)
+
+    def _texts(self, which: ColumnElement[bool]) -> list[str]:
+        query = select(PASSAGES.c.text, PASSAGES.c.header).join(VERSIONS).where(which).order_by(PASSAGES.c.start)
         with self._database.read() as connection:
-            return list(connection.execute(query).scalars())
+            return [searched_text(row.text, row.header) for row in connection.execute(query)]
 
     def passages(self, ids: Sequence[str], standings: Collection[Standing] = IN_FORCE) -> dict[str, Passage]:
         """Passages of these standings by id; any other id is simply absent."""
@@ -307,7 +309,7 @@ def _insert_version(
     )
     pages = (
         {"version_id": new.id, "number": page.number, "start": page.start, "end": page.end, "state": page.state,
-         "reason": page.reason}
+         "reason": page.reason, "confidence": page.confidence}
         for page in new.pages
     )  # fmt: skip
     insert_all(connection, PAGES, pages)

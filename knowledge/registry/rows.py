@@ -12,8 +12,10 @@ from knowledge.types import (
     Cut,
     Document,
     DocumentVersion,
+    Page,
     Passage,
     ReferenceCase,
+    Role,
     Source,
     VersionState,
     standing_of,
@@ -86,7 +88,8 @@ def passage_of(row: Row[Any], day: date) -> Passage:
     source = source_of(row)
     return Passage(
         row.id, row.document_id, row.version_id, row.start, row.end, row.text, row.first_page, row.last_page,
-        tuple(row.section), source, standing=standing_of(VersionState(row.state), source, day),
+        tuple(row.section), source, Role(row.role), row.header, row.ocr,
+        standing_of(VersionState(row.state), source, day),
     )  # fmt: skip
 
 
@@ -95,9 +98,13 @@ def source_values(source: Source) -> dict[str, Any]:
     return {**asdict(source), "tags": list(source.tags)}
 
 
-def passage_rows(version_id: str, passages: Iterable[tuple[str, Cut]], generation: int) -> Iterator[dict[str, Any]]:
+def passage_rows(
+    version_id: str, passages: Iterable[tuple[str, Cut]], pages: Sequence[Page], generation: int
+) -> Iterator[dict[str, Any]]:
     """What to insert for (id, cut) of one version that becomes visible in `generation`, 0 for a draft."""
+    recognised = {page.number: page.confidence for page in pages if page.confidence is not None}
     for passage_id, cut in passages:
+        of_pages = [recognised[one] for one in range(cut.first_page, cut.last_page + 1) if one in recognised]
         row = asdict(cut)
         del row["tokens"]
         yield {
@@ -106,8 +113,7 @@ def passage_rows(version_id: str, passages: Iterable[tuple[str, Cut]], generatio
             "version_id": version_id,
             "section": list(cut.section),
             "live_since": generation,
-            "role": "body",
-            "header": None,
+            "ocr": min(of_pages, default=None),
         }
 
 

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import click
 
-from knowledge.types import DocumentVersion, Source
+from knowledge.types import DocumentVersion, Page, Source
 from runtime import printing
 from runtime.changes import difference
 from runtime.cli.group import AS_JSON, Lazy
@@ -56,9 +56,8 @@ def documents_show(lazy: Lazy, document_id: str, as_json: bool) -> None:
     for version in versions:
         click.echo(printing.version_line(version))
     for page in pages:
-        click.echo(
-            f"    page {page.number}: {page.state}, {page.end - page.start} characters {page.reason or ''}".rstrip()
-        )
+        state = f"{page.state}{_sure(page)}, {page.end - page.start} characters {page.reason or ''}"
+        click.echo(f"    page {page.number}: {state}".rstrip())
 
 
 @documents.command("passages")
@@ -151,6 +150,10 @@ def show_receipt(receipt: Receipt, as_json: bool) -> None:
         return
     click.echo(f"deleted {receipt.document_id}: {receipt.passages} passages")
     click.echo(f"absent from: {', '.join(receipt.absent_from)}")
+
+
+def _sure(page: Page) -> str:
+    return f" ({page.confidence:.0%} sure)" if page.confidence is not None else ""
 
 
 def _told(version: DocumentVersion, as_json: bool) -> None:
