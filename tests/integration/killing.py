@@ -12,6 +12,7 @@ import multiprocessing
 import multiprocessing.connection
 import os
 import random
+import resource
 import signal
 import subprocess
 import sys
@@ -19,26 +20,29 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from dataclasses import asdict, dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 from typing import Any, Self
+from unittest import mock
 
 import runtime.building
 import runtime.index_child
 from knowledge.document_ingest import Intent
+from knowledge.errors import DocumentRefused
 from knowledge.types import ExtractedText, Page, PageState, Source
 from retrieval import chroma
 from retrieval.search import Encoders
 from retrieval.types import EncoderCard
+from runtime.cli import main
 from runtime.curation import Curator
 from runtime.errors import BuildFailed
 from runtime.home import Home
 from runtime.jobs import JobRunner, JobWorker, Upload
-from runtime.settings import load_settings
+from runtime.settings import Settings, load_settings
 from tests.integration.light_process import LightService
 
 ROOT = Path(__file__).parent.parent.parent
@@ -56,7 +60,10 @@ class TextReader:
     """Stands in for PdfExtractor: pages are divided by form feeds."""
 
     def extract(self, path: Path, progress: Callable[[int, int], None] | None = None) -> ExtractedText:
-        text = path.read_text("utf-8")
+        try:
+            text = path.read_text("utf-8")
+        except OSError:
+            raise DocumentRefused("unreadable", "It cannot be read.") from None
         pages, start = [], 0
         for number, page in enumerate(text.split("\f"), start=1):
             pages.append(Page(number, start, start + len(page), PageState.TEXT))
@@ -96,6 +103,11 @@ class KilledService(LightService):
 
 def opened(home: Path) -> KilledService:
     return KilledService(Home(home), load_settings(home))
+
+
+def opened_as(home: Path, settings: Settings) -> KilledService:
+    """Stands in for runtime.service.open_service."""
+    return KilledService(Home(home), settings)
 
 
 def digest_of(text: str) -> str:
@@ -172,7 +184,25 @@ def _cancel_and_retry(curator: Curator, ack: Ack, texts: list[str]) -> None:
     _run(curator, ack, job.id)
 
 
+def _command(curator: Curator, ack: Ack, words: list[str]) -> None:
+    """The command line: its exit code and what it says on stderr."""
+    complained = io.StringIO()
+    code: Any = 0
+    home = curator.service.home.root
+    with (
+        redirect_stderr(complained),
+        redirect_stdout(io.StringIO()),
+        mock.patch("runtime.cli.group.open_service", opened_as),
+    ):
+        try:
+            main(["--home", str(home), *words])
+        except SystemExit as exit_:
+            code = exit_.code
+    ack("command", code=code or 0, stderr=complained.getvalue())
+
+
 WORK: Mapping[str, Callable[..., None]] = {
+    "command": _command,
     "ingest": _ingest, "cases": _cases, "resume": _run, "worker": _worker, "approve": _approve, "retire": _retire,
     "delete_version": _delete_version, "delete_document": _delete_document, "reindex": _reindex,
     "cancel_and_retry": _cancel_and_retry,
@@ -185,12 +215,14 @@ WORK: Mapping[str, Callable[..., None]] = {
 class Builders:
     """A process, forked before anything of the home is open, that forks one more for each build it is asked for."""
 
-    def __init__(self, kill_at: str | None, seed: int) -> None:
+    def __init__(self, kill_at: str | None, seed: int, file_limit: int | None) -> None:
         self._mine, theirs = multiprocessing.Pipe()
         self._kill_at = kill_at
         self._rng = random.Random(seed)
         if os.fork() == 0:
             self._mine.close()
+            if file_limit is not None:
+                _fill_disk(file_limit)
             _serve_builds(theirs)
         theirs.close()
 
@@ -285,7 +317,8 @@ def moment_of(name: str, home: Path, nth: int) -> Callable[[], bool]:
 class Attempt:
     """What became of one process. `place` is before, inside or after the work, as it looked when it was killed.
 
-    `acks` is what it had said by then, in order; `error` the class and words of an exception that ended it.
+    `seconds` count from the moment when the home was open. `acks` is what it had said by then, in order; `error`
+    the class, the words and the trace of an exception that ended it.
     """
 
     place: str
@@ -300,38 +333,60 @@ class Attempt:
 def _attempt(request: dict[str, Any]) -> dict[str, Any]:
     said = Path(request["acks"])
     said.unlink(missing_ok=True)
-    started = time.monotonic()
     pid = os.fork()
     if pid == 0:
         _work(request, said)
     with suppress(PermissionError, ProcessLookupError):
         os.setpgid(pid, pid)
-    status = _until_moment(pid, request, started)
-    seconds = time.monotonic() - started
-    acks = [json.loads(line) for line in said.read_text().splitlines()] if said.exists() else []
+    status, seconds = _until_moment(pid, request, said)
     with suppress(ProcessLookupError):
         os.killpg(pid, signal.SIGKILL)
     with suppress(ChildProcessError):
         while True:  # orphans too: they are ours to bury
             os.waitpid(-pid, 0)
-    if said.exists():  # what was said between our look and its end is said
-        acks = [json.loads(line) for line in said.read_text().splitlines()]
+    acks = [json.loads(line) for line in said.read_text().splitlines()] if said.exists() else []
     errors = [one["error"] for one in acks if one["ack"] == "error"]
     place = "after" if status is not None else "inside" if acks else "before"
     return {"place": place, "seconds": seconds, "acks": acks, "error": errors[0] if errors else None}
 
 
-def _until_moment(pid: int, request: dict[str, Any], started: float) -> int | None:
-    """The exit status of a process that ended by itself; None when the moment came first."""
+def _until_moment(pid: int, request: dict[str, Any], said: Path) -> tuple[int | None, float]:
+    """The exit status of a process that ended by itself, None when the moment came first; and seconds since it began."""
     after, name = request.get("after"), request.get("moment")
     moment = moment_of(name, Path(request["home"]), request["nth"]) if name else lambda: False
+    began: float | None = None
     while True:
+        if began is None and said.exists() and said.stat().st_size:
+            began = time.monotonic()
+        seconds = 0.0 if began is None else time.monotonic() - began
         ended, status = os.waitpid(pid, os.WNOHANG)
         if ended:
-            return status
-        if moment() or (after is not None and time.monotonic() - started >= after):
-            return None
+            return status, seconds
+        if moment() or (after is not None and began is not None and seconds >= after):
+            return None, seconds
         time.sleep(LOOK_S)
+
+
+def _fill_disk(limit: int) -> None:
+    """From now on no file of this process and its children grows beyond so many bytes: a write fails as on a full disk."""
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+
+
+@contextmanager
+def _unlimited() -> Iterator[None]:
+    """What the test is told is no part of the full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def _give_up_powers() -> None:
+    """Give up every capability: permissions then bind root too, and for anybody else it changes nothing."""
+    header = (ctypes.c_uint32 * 2)(0x20080522, 0)  # the version of the structures, and this process
+    if ctypes.CDLL(None, use_errno=True).capset(header, (ctypes.c_uint32 * 6)()) != 0:
+        raise OSError(ctypes.get_errno(), "capabilities cannot be given up")
 
 
 def _work(request: dict[str, Any], said: Path) -> None:
@@ -339,17 +394,22 @@ def _work(request: dict[str, Any], said: Path) -> None:
     file = os.open(said, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 
     def ack(name: str, **values: Any) -> None:
-        os.write(file, (json.dumps({"ack": name, **values}) + "\n").encode())
+        with _unlimited():
+            os.write(file, (json.dumps({"ack": name, **values}) + "\n").encode())
 
     try:
         os.setpgid(0, 0)
-        builders = Builders(request.get("kill_build"), request.get("seed", 0))
+        builders = Builders(request.get("kill_build"), request.get("seed", 0), request.get("build_limit"))
         runtime.building.subprocess = SimpleNamespace(run=builders.run)  # type: ignore[assignment]
         chroma.HNSW.update(batch_size=FLUSH_EVERY, sync_threshold=FLUSH_EVERY)
         chroma.BATCH = FLUSH_EVERY
         service = opened(Path(request["home"]))
         curator = Curator(service, actor="worker")
         ack("began")
+        if request.get("powerless"):
+            _give_up_powers()
+        if (limit := request.get("file_limit")) is not None:
+            _fill_disk(limit)
         WORK[request["work"]](curator, ack, **request["arguments"])
         service.close()
         code = 0

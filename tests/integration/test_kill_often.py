@@ -327,7 +327,9 @@ class World:
 _ADDED = {(None, LIVE), (None, DRAFT), (LIVE, SUPERSEDED)}
 _DELETED = {(state, None) for state in VersionState}
 _CHANGES: dict[str, set[tuple[VersionState | None, VersionState | None]]] = {
-    "ingest": _ADDED, "resume": _ADDED, "worker": _ADDED, "cancel_and_retry": _ADDED, "cases": set(), "reindex": set(),
+    "ingest": _ADDED, "resume": _ADDED, 
+    "worker": _ADDED | {(None, SUPERSEDED)},  # two jobs, one after the other
+    "cancel_and_retry": _ADDED, "cases": set(), "reindex": set(),
     "approve": {(DRAFT, LIVE), (SUPERSEDED, LIVE), (RETIRED, LIVE), (LIVE, SUPERSEDED)},
     "retire": {(LIVE, RETIRED), (SUPERSEDED, RETIRED)}, "delete_version": _DELETED, "delete_document": _DELETED,
 }  # fmt: skip
