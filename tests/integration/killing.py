@@ -229,7 +229,7 @@ class Builders:
     def run(self, command: list[str], **options: Any) -> SimpleNamespace:
         """Stands in for subprocess.run; kills the build, and only it, at the moment that was asked for."""
         home = Path(command[-1])
-        moment = moment_of(self._kill_at, home, self._rng.randrange(6)) if self._kill_at else lambda: False
+        moment = moment_of(self._kill_at, home, self._rng.randrange(4)) if self._kill_at else lambda: False
         self._mine.send((command, options["input"]))
         pid = self._mine.recv()
         alive = True
