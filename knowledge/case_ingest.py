@@ -11,6 +11,7 @@ from knowledge.errors import PictureRefused
 from knowledge.pictures import Picture, PictureLimits, admit_picture
 from knowledge.preparation import Preparation, short_hash
 from knowledge.registry import Registry
+from knowledge.registry.audit import UNKNOWN_ACTOR
 from knowledge.types import FileOutcome, Outcome, ReferenceCase
 
 CASE_BATCH = 32  # pictures decoded and encoded together; bounds memory
@@ -29,12 +30,16 @@ class CaseIngest:
         self._preparation = preparation
         self._limits = limits
 
-    def cases(self, path: Path, dataset: str | None = None, progress: Progress | None = None) -> list[FileOutcome]:
-        """A folder or manifest of captioned pictures; one outcome per row. Raises CasesRefused, StorageFailed.
+    def cases(
+        self, path: Path, dataset: str | None = None, progress: Progress | None = None, *, actor: str = UNKNOWN_ACTOR
+    ) -> list[FileOutcome]:
+        """A folder or manifest of captioned pictures; one outcome per row. Raises CasesRefused, StorageFailed, and
+        TransitionRefused where the dataset is retired.
 
         The whole collection becomes visible in one step, at the end.
         """
         folder = read_cases(path, dataset=dataset)
+        self._registry.datasets.refuse_retired(folder.dataset)
         outcomes: list[FileOutcome] = []
         ready: list[tuple[int, ReferenceCase]] = []
         for row, result in zip(folder.rows, self._admitted(folder.dataset, folder.rows), strict=True):
@@ -47,7 +52,7 @@ class CaseIngest:
                 outcomes.append(FileOutcome(file, Outcome.REFUSED, result.reason, message, rejected=1))
             if progress is not None:
                 progress(len(outcomes), len(folder.rows))
-        states = self._registry.put_cases([case for _, case in ready])
+        states = self._registry.put_cases([case for _, case in ready], actor)
         for at, case in ready:
             outcomes[at] = replace(outcomes[at], state=states[case.id])
         return outcomes
@@ -77,7 +82,7 @@ class CaseIngest:
                 return _same_picture(row, first, same_case=case_id == first_id)
             known = self._registry.cases([case_id]).get(case_id)
             if known is not None:
-                return known
+                return replace(known, label_raw=row.label_raw)
             picture = admit_picture(data, self._limits)
         except OSError:
             message = "the picture cannot be read. Check that this user may read it."
@@ -104,12 +109,13 @@ class CaseIngest:
             skin_tone=row.skin_tone,
             licence=row.licence,
             source=row.source,
+            label_raw=row.label_raw,
         )
 
 
 def _case_id(dataset: str, original: str, row: CaseRow) -> str:
     """The same picture with another label or caption is another case: ids name content, and content never changes."""
-    values = {name: value for name, value in asdict(row).items() if name not in {"row", "picture"}}
+    values = {name: value for name, value in asdict(row).items() if name not in {"row", "picture", "label_raw"}}
     return f"c-{short_hash(dataset, original, *(str(values[name]) for name in sorted(values)))}"
 
 
