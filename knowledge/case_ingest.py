@@ -8,6 +8,7 @@ from pathlib import Path
 from knowledge.blobs import BlobStore
 from knowledge.cases import CaseRow, RejectedRow, read_cases
 from knowledge.errors import PictureRefused
+from knowledge.licences import terms_of
 from knowledge.pictures import Picture, PictureLimits, admit_picture
 from knowledge.preparation import Preparation, short_hash
 from knowledge.registry import Registry
@@ -73,6 +74,9 @@ class CaseIngest:
         """`seen` maps the bytes of earlier pictures to their row and case; what must be prepared is added to `new`."""
         if isinstance(row, RejectedRow):
             return row
+        if not terms_of(row.licence).keep:
+            message = "The licence of this case forbids keeping it. Take the row out, or correct its licence."
+            return RejectedRow(row.row, row.picture.name, "licence_forbids", message)
         try:
             data = row.picture.read_bytes()
             original = hashlib.sha256(data).hexdigest()

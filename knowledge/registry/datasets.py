@@ -14,9 +14,9 @@ from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, 
 from knowledge.errors import NotFound, TransitionRefused
 from knowledge.registry.audit import UNKNOWN_ACTOR, record
 from knowledge.registry.database import Database
-from knowledge.registry.rows import bury, next_generation, now
+from knowledge.registry.rows import CASE_COLUMNS, bury, next_generation, now
 from knowledge.registry.tables import AUDIT, CASES, DATASETS
-from knowledge.types import Dataset, DatasetState
+from knowledge.types import Dataset, DatasetState, ReferenceCase
 
 NO_DATASET = "no such dataset. List them: dermacite datasets list"
 _ITEM_LENGTH = AUDIT.c.item.type.length
@@ -116,6 +116,12 @@ class Datasets:
             return frozenset(
                 connection.execute(query if state is None else query.where(DATASETS.c.state == state)).scalars()
             )
+
+    def cases_of(self, name: str) -> list[ReferenceCase]:
+        """Its cases, by id."""
+        query = select(*CASE_COLUMNS).where(CASES.c.dataset == name).order_by(CASES.c.id)
+        with self._database.read() as connection:
+            return [ReferenceCase(**row._mapping) for row in connection.execute(query)]
 
     def labels(self, name: str) -> tuple[LabelUse, ...]:
         """Every spelling of a label in a dataset and what it became, by label."""
