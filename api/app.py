@@ -13,6 +13,7 @@ from litestar.types import ControllerRouterHandler
 
 from api.backend import Backend
 from api.cases import get_case, get_case_picture
+from api.datasets import ROUTES as DATASETS
 from api.diagnoses import diagnose
 from api.documents import add_documents, delete_document, get_document, list_documents
 from api.errors import HANDLERS
@@ -61,7 +62,7 @@ def _routes(service: Service) -> list[ControllerRouterHandler]:
         Router("/", route_handlers=[search_by_picture], request_max_body_size=picture),
         Router("/", route_handlers=[add_documents], request_max_body_size=uploads),
         search, list_documents, get_document, delete_document, get_page, get_page_image, get_document_file,
-        get_case, get_case_picture, live, ready,
+        get_case, get_case_picture, *DATASETS, live, ready,
     ]  # fmt: skip
 
 

@@ -144,6 +144,7 @@ TABLE: dict[type[Exception], Row] = {
     knowledge_errors.DocumentRefused: Row(422, "Document refused", {"too_large": 413, "no_such_page": 404}),
     knowledge_errors.CasesRefused: Row(422, "Cases refused"),
     knowledge_errors.NotFound: Row(404, "Not found"),
+    knowledge_errors.TransitionRefused: Row(409, "Not in this state"),
     knowledge_errors.StorageFailed: Row(503, "Storage failed"),
     knowledge_errors.BlobCorrupt: Row(500, "A stored file is damaged"),
     retrieval_errors.RetrievalError: Row(500, "Retrieval failed"),

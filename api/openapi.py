@@ -25,6 +25,7 @@ _PROBLEMS: dict[int, tuple[str, str, str]] = {
     400: ("invalid_request", "Invalid request", "The request does not fit the schema; `errors` lists every field."),
     403: ("origin_refused", "Foreign origin", "Requests from pages of other origins are refused."),
     404: ("not_found", "Not found", "no such document. List them: dermacite documents list"),
+    409: ("already_retired", "Not in this state", "the dataset is retired already; there is nothing to do"),
     413: ("too_large", "Request Entity Too Large", "The body is larger than this route takes. Send less at once."),
     415: (
         "not_a_picture",

@@ -4,7 +4,7 @@ Where a licence forbids showing, a case still votes, and what leaves the service
 """
 
 import tomllib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
@@ -50,8 +50,9 @@ def shown(case: ReferenceCase) -> ReferenceCase:
     """The case as it may be shown: itself, or what is left where its licence forbids it (id, label, dataset, licence)."""
     if may_show(case.licence):
         return case
-    nothing = dict.fromkeys(("group", "subject", "lesion", "split", "skin_tone", "source", "label_raw"))
-    return replace(case, caption="", picture="", original="", perceptual_hash="", **nothing)
+    return ReferenceCase(
+        case.id, case.dataset, case.label, caption="", picture="", original="", perceptual_hash="", licence=case.licence
+    )
 
 
 @cache

@@ -146,8 +146,8 @@ def _near(compared: Compared, twins: Mapping[int, set[int]]) -> Iterator[tuple[i
         near &= later
         distance = _squared_distances(columns, block)
         proposed = (distance <= MIDDLES_APART**2) & later & ~near
-        for at in np.flatnonzero(proposed.any(axis=1)):
-            near[at, _verified(compared, start, int(at), proposed[at], distance[at])] = True
+        for at in np.flatnonzero(proposed.any(axis=1)).tolist():
+            near[at, _verified(compared, start, at, proposed[at], distance[at])] = True
         for at in range(near.shape[0]):
             near[at, [other - start for other in twins.get(start + at, ())]] = True
         for at, other in np.argwhere(near).tolist():

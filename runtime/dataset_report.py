@@ -70,7 +70,7 @@ def dataset_report(
     )
     asked = frozenset(case.id for case in datasets.cases_of(name))
     found = find_duplicates(service, dataset.name, asked, thorough=thorough, progress=progress)
-    warnings = tuple((*_licences_told(licences), *_labels_told(labels), *duplicates_told(found)))
+    warnings = (*_licences_told(licences), *_labels_told(labels), *duplicates_told(found))
     return DatasetReport(dataset, licences, labels, datasets.coverage(name), found, warnings)
 
 

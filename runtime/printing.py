@@ -35,7 +35,7 @@ def as_json(value: Any) -> str:
 
 def answer_lines(answer: Answer) -> Iterator[str]:
     """A diagnosis or an abstention, with every citation written out."""
-    return map(_harmless, _answer(answer))
+    return map(harmless, _answer(answer))
 
 
 def _answer(answer: Answer) -> Iterator[str]:
@@ -120,7 +120,7 @@ def _where(item: Evidence, citation: Citation) -> str:
 
 def search_lines(result: SearchResult) -> Iterator[str]:
     """Search results with every leg's score and rank."""
-    return map(_harmless, _search(result))
+    return map(harmless, _search(result))
 
 
 def _search(result: SearchResult) -> Iterator[str]:
@@ -214,6 +214,6 @@ def _one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-def _harmless(line: str) -> str:
+def harmless(line: str) -> str:
     """What a terminal would obey instead of show, such as a model's colours, is replaced, wherever it stands in a line."""
     return "".join(sign if sign.isprintable() else " " if sign.isspace() else "\ufffd" for sign in line)

@@ -15,11 +15,11 @@ from knowledge.errors import NotFound, TransitionRefused
 from knowledge.registry.audit import UNKNOWN_ACTOR, record
 from knowledge.registry.database import Database
 from knowledge.registry.rows import CASE_COLUMNS, bury, next_generation, now
-from knowledge.registry.tables import AUDIT, CASES, DATASETS
+from knowledge.registry.tables import CASES, DATASETS
 from knowledge.types import Dataset, DatasetState, ReferenceCase
 
 NO_DATASET = "no such dataset. List them: dermacite datasets list"
-_ITEM_LENGTH = AUDIT.c.item.type.length
+_ITEM_LENGTH = 80  # characters, of the column
 
 
 @dataclass(frozen=True, slots=True)

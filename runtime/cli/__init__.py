@@ -1,6 +1,7 @@
 """The command line: one group, and its commands by what they are for."""
 
 from runtime.cli.asking import diagnose, search
+from runtime.cli.datasets import cases, coverage_command, datasets
 from runtime.cli.group import main
 from runtime.cli.indexing import indexes, reindex
 from runtime.cli.knowledge import documents, ingest
@@ -8,7 +9,10 @@ from runtime.cli.measuring import evaluate
 from runtime.cli.models import labels, models
 from runtime.cli.operating import doctor, serve
 
-for command in (ingest, documents, reindex, indexes, search, diagnose, serve, doctor, evaluate, models, labels):
+for command in (
+    ingest, documents, datasets, cases, coverage_command, reindex, indexes, search, diagnose, serve, doctor, evaluate, models,
+    labels,
+):  # fmt: skip
     main.add_command(command)
 
 __all__ = ["main"]

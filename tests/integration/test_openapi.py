@@ -13,6 +13,7 @@ from runtime.service import Service
 ROUTES = {
     "live", "ready", "diagnose", "search", "search_by_picture", "add_documents", "list_documents", "get_document",
     "delete_document", "get_page", "get_page_image", "get_document_file", "get_case", "get_case_picture",
+    "list_datasets", "get_dataset", "retire_dataset", "restore_dataset", "delete_dataset", "delete_case", "get_coverage",
 }  # fmt: skip
 
 
