@@ -137,15 +137,14 @@ def _between_splits(one: str | None, other: str | None) -> bool:
 def _near(compared: Compared, twins: Mapping[int, set[int]]) -> Iterator[tuple[int, int]]:
     """Positions (i < j) of pairs that show the same picture, in order."""
     hashes = np.array([int(one.perceptual_hash, 16) for one in compared.guards], dtype=np.uint64)
-    columns = compared.sketches.columns[:, compared.rows]
-    columns[-1, ~compared.sketches.known[compared.rows]] = np.inf
+    columns, known = compared.sketches.columns[:, compared.rows], compared.sketches.known[compared.rows]
     for start in range(0, compared.asked, _BLOCK):
         block = slice(start, min(start + _BLOCK, compared.asked))
         near = np.bitwise_count(hashes[block, None] ^ hashes[None, start:]) <= NEAR_DUPLICATE_BITS
         later = np.arange(near.shape[1])[None] > np.arange(near.shape[0])[:, None]
         near &= later
         distance = _squared_distances(columns, block)
-        proposed = (distance <= MIDDLES_APART**2) & later & ~near
+        proposed = (distance <= MIDDLES_APART**2) & later & ~near & known[block, None] & known[None, start:]
         for at in np.flatnonzero(proposed.any(axis=1)).tolist():
             near[at, _verified(compared, start, at, proposed[at], distance[at])] = True
         for at in range(near.shape[0]):
@@ -155,7 +154,7 @@ def _near(compared: Compared, twins: Mapping[int, set[int]]) -> Iterator[tuple[i
 
 
 def _squared_distances(columns: NDArray[np.float32], block: slice) -> NDArray[np.float32]:
-    """[block, n - start] between the features of a block's rows and of all rows from its first on; inf where unknown."""
+    """[block, n - start] between the features of a block's rows and of all rows from its first on."""
     mine = columns[1:-1, block]
     terms = np.column_stack([columns[-1, block], -2 * mine.T, np.ones(mine.shape[1], dtype=np.float32)])
     found: NDArray[np.float32] = terms @ columns[:, block.start :]
