@@ -19,7 +19,7 @@ NO_ANSWERS: Final = "no answer was kept yet"
 class LabelPassages:
     """How guidelines speak of a label. `cases` have it; 0: it only stands in a label set of served models.
 
-    `named_in` counts passages in force that hold any of its names in whole words. `nearest` is the passage most similar to any
+    `named_in` counts passages in force that hold any of its names in whole words, in their text or headings. `nearest` is the passage most similar to any
     of its names, `similarity` that cosine, None where there are no passages.
     """
 
@@ -76,7 +76,8 @@ def coverage(service: Service) -> Coverage:
 def _passages_of(service: Service, view: View, labels: Sequence[str]) -> list[LabelPassages]:
     alive = np.flatnonzero(view.passages.alive)
     texts = service.registry.passages([view.passages.ids[row] for row in alive])
-    named = counted_names(labels, (passage.text for passage in texts.values()))
+    # A heading names what its passages are about.
+    named = counted_names(labels, ("\n".join((*one.section, one.text)) for one in texts.values()))
     cases = dict(zip(*np.unique(view.cases.row_labels, return_counts=True), strict=True))
     unnamed = [label for label in labels if not named[label]]
     nearest = dict(zip(unnamed, _nearest(service, view, unnamed), strict=True))
