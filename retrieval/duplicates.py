@@ -5,7 +5,7 @@ Two tests, those of the leak guard: perceptual hashes within NEAR_DUPLICATE_BITS
 
     |f_i - f_j| <= 48        f: 42 numbers that no mirror and no quarter turn changes
 
-Copies that were re-encoded, resized, mirrored or turned are at most 20 apart (419 dermoscopy pictures), pictures of other
+Copies that were re-encoded, resized, mirrored or turned are at most 25 apart (419 dermoscopy pictures), pictures of other
 lesions at least 103. A crop moves the middle: copies cropped by 10 % are found by their hash or where every row is asked for
 its twins as the guard asks (`thorough`), which takes 13 ms a row of 40,000.
 """

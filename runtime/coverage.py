@@ -19,8 +19,8 @@ NO_ANSWERS: Final = "no answer was kept yet"
 class LabelPassages:
     """How guidelines speak of a label. `cases` have it; 0: it only stands in a label set of served models.
 
-    `named_in` counts passages in force that hold any of its names in whole words, in their text or headings. `nearest` is the passage most similar to any
-    of its names, `similarity` that cosine, None where there are no passages.
+    `named_in` counts passages in force that hold any of its names in whole words, in their text or headings. `nearest` is
+    the passage most similar to any of its names, `similarity` that cosine, None where there are no passages.
     """
 
     label: str

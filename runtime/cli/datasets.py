@@ -120,8 +120,8 @@ def cases_delete(lazy: Lazy, case_id: str, as_json: bool) -> None:
 def coverage_command(lazy: Lazy, as_json: bool) -> None:
     """Labels of which no guideline passage speaks, and guidelines that no kept answer ever showed.
 
-    A passage speaks of a label when it holds any of its names in whole words. Where none does, the most similar passage is
-    named, if its cosine reaches the setting cosine_floor.
+    A passage speaks of a label when its text or headings hold any of its names in whole words. Where none does, the most
+    similar passage is named, if its cosine reaches the setting cosine_floor.
     """
     _echo(coverage(lazy.service()), _coverage_lines, as_json)
 
