@@ -14,6 +14,7 @@ from litestar.types import ControllerRouterHandler
 from api.audit import list_audit
 from api.backend import Backend
 from api.cases import get_case, get_case_picture
+from api.datasets import ROUTES as DATASETS
 from api.diagnoses import diagnose
 from api.documents import add_documents, delete_document, get_document, list_documents
 from api.errors import HANDLERS
@@ -74,7 +75,7 @@ def _routes(service: Service) -> list[ControllerRouterHandler]:
         Router("/", route_handlers=[add_documents], request_max_body_size=uploads),
         search, list_documents, get_document, delete_document, get_page, get_page_image, get_document_file,
         approve_version, retire_version, describe_version, delete_version, list_passages, compare_versions, find_places,
-        list_jobs, get_job, follow_job, cancel_job, retry_job, list_audit, get_case, get_case_picture, live, ready,
+        list_jobs, get_job, follow_job, cancel_job, retry_job, list_audit, get_case, get_case_picture, *DATASETS, live, ready,
     ]  # fmt: skip
 
 

@@ -12,19 +12,14 @@ from api.backend import Backend
 from api.content import etag_of, not_modified, whole
 from api.errors import LicenceForbids
 from api.openapi import binary, empty, example, problems
+from knowledge.licences import may_show, shown
 from knowledge.types import ReferenceCase
 
 WEBP = "image/webp"
-NO_DISPLAY = "licenseref-no-display"  # an SPDX-style marker that a data set's manifest can carry as its licence
 
 CaseId = Annotated[
     str, PathParameter(description="Id of a reference case.", examples=[Example(value=examples.CASE_ID)])
 ]
-
-
-def may_show_picture(licence: str | None) -> bool:
-    """Whether the licence of a case lets its picture be shown to the one user of this machine; unknown lets it."""
-    return licence is None or licence.strip().lower() != NO_DISPLAY
 
 
 @get(
@@ -32,8 +27,8 @@ def may_show_picture(licence: str | None) -> bool:
     responses={200: example(ReferenceCase, examples.CASE), **problems(400, 404, 503)},
 )  # fmt: skip
 async def get_case(case_id: CaseId, backend: NamedDependency[Backend]) -> ReferenceCase:
-    """Label, caption, licence and origin of a case."""
-    return await backend.read(lambda: backend.service.registry.case(case_id))
+    """Label, caption, licence and origin of a case. Where its licence forbids showing it: id, label, dataset and licence."""
+    return await backend.read(lambda: shown(backend.service.registry.case(case_id)))
 
 
 @get(
@@ -50,7 +45,7 @@ async def get_case_picture(
 ) -> Response[bytes]:
     """The entity tag is the sha256 of the picture."""
     case = await backend.read(lambda: backend.service.registry.case(case_id))
-    if not may_show_picture(case.licence):
+    if not may_show(case.licence):
         raise LicenceForbids("The licence of this case does not allow showing its picture.")
     etag = etag_of(case.picture)
     held = not_modified(request, etag)

@@ -92,7 +92,7 @@ def evaluate_collection(
     with bar("asking", usable) as advance:
         asked = list(_ask_all(service, view, advance))
     report = summarise(asked, Calibration.load(view.generation))
-    dataset = next(iter(service.registry.datasets()))
+    dataset = next(iter(service.registry.datasets.names()))
     return replace(report, dataset=dataset, rejected=len(outcomes) - usable, configuration=service.configuration), asked
 
 

@@ -44,6 +44,7 @@ from inference.types import (
     Trace,
     Verdict,
 )
+from knowledge.licences import may_show
 from retrieval.filters import Narrowed
 from retrieval.types import Hit
 
@@ -158,7 +159,7 @@ class Consulting:
             return no_group()
         keys = {item.id: item.key for item in self._ledger}
         shown = await self._parts.blocking(
-            partial(references, model, self._parts.shelf, self._found, self._shown[: self._references], keys)
+            partial(references, model, self._parts.shelf, self._found, self._showable()[: self._references], keys)
         )
         try:
             with self._clock.step("disease"):
@@ -170,6 +171,14 @@ class Consulting:
         self._opinions = replace(self._opinions, disease=decided.opinion)
         self._candidates = with_evidence(decided.candidates, self._ledger, self._named)
         return None
+
+    def _showable(self) -> list[Hit]:
+        """The cases that a model server may see, nearest first."""
+        may = [hit for hit in self._shown if may_show(self._found.cases[hit.id].licence)]
+        if self._references and len(may) < len(self._shown):
+            withheld = len(self._shown) - len(may)
+            self._warnings.append(f"{withheld} reference cases were not shown to a model: their licence forbids it")
+        return may
 
     def _weakness(self) -> Reason | None:
         """Why what was heard does not carry an answer."""

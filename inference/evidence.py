@@ -6,6 +6,7 @@ from typing import Any
 
 from inference.labels import group_of
 from inference.types import Candidate, Evidence, EvidenceKind
+from knowledge.licences import WITHHELD, may_show
 from knowledge.types import Passage, ReferenceCase
 from retrieval.types import Hit
 
@@ -40,6 +41,8 @@ def _merge(first: Evidence, second: Evidence) -> Evidence:
 
 
 def _case(found: Found, case: ReferenceCase) -> Evidence:
+    if not may_show(case.licence):
+        return _withheld(found, case)
     return Evidence(
         key="",
         kind=EvidenceKind.CASE,
@@ -54,6 +57,14 @@ def _case(found: Found, case: ReferenceCase) -> Evidence:
         picture=case.picture,
         **_scores(found),
     )
+
+
+def _withheld(found: Found, case: ReferenceCase) -> Evidence:
+    """Id, label and similarity, and why there is no more."""
+    return Evidence(
+        key="", kind=EvidenceKind.CASE, id=case.id, text="", title=WITHHELD, start=0, end=0, licence=case.licence,
+        label=case.label, **_scores(found),
+    )  # fmt: skip
 
 
 def _passage(found: Found, passage: Passage) -> Evidence:

@@ -73,10 +73,10 @@ def vote(
 
 
 def calibrate(pictures: Vectors, labels: Sequence[str], table: GuardTable, *, seed: int = 0) -> Calibration:
-    """Fit the vote to an index. `pictures` [n, dimension], `labels` [n], `table` of the same rows."""
+    """Fit the vote to an index. `pictures` [n, dimension], `labels` [n], `table` of the same rows; absent rows do not vote."""
     eligible = np.flatnonzero(table.present & ~table.held_out)
     queries = np.sort(np.random.default_rng(seed).permutation(eligible)[:MAX_QUERIES])
-    names = sorted(set(labels))
+    names = sorted({label for label, there in zip(labels, table.present, strict=True) if there})
     if len(names) < 2 or len(queries) < 2:
         return Calibration()
     codes = np.searchsorted(names, labels)

@@ -14,6 +14,7 @@ from inference.exemplars import Calibration, vote
 from inference.labels import group_of
 from inference.stored_texts import passage_texts
 from inference.types import Candidate, Consultation, DiagnosisOptions, Evidence
+from knowledge.licences import may_show
 from knowledge.registry import Registry
 from knowledge.types import ADVICE, ReferenceCase
 from retrieval import search
@@ -219,7 +220,9 @@ def _weight(candidate: Candidate) -> float:
 
 
 def _findings(found: Neighbours) -> tuple[str, ...]:
-    return morphology_words([found.cases[hit.id].caption for hit in found.hits[:MORPHOLOGY_FROM]])
+    """Only of captions that may be shown: which words were sought stands in the answer."""
+    cases = [found.cases[hit.id] for hit in found.hits[:MORPHOLOGY_FROM]]
+    return morphology_words([case.caption for case in cases if may_show(case.licence)])
 
 
 def _probe(consultation: Consultation) -> Probe:

@@ -14,6 +14,7 @@ from inference.narratives import NarrativeQuestion, PreparedNarrative
 from inference.prompts import ImagePart
 from inference.served import ServedModel
 from inference.types import Candidate, Evidence, EvidenceKind, Narrative, ReportMode, StageRecord
+from knowledge.licences import may_show
 
 KNOWN_DISEASES = "hikari-10"  # names are looked for in these and in every other disease we know
 
@@ -81,7 +82,10 @@ class Narrator:
 
 
 def _in_turn(evidence: Sequence[Evidence]) -> tuple[Evidence, ...]:
-    """Cases and passages by turns, best first, so that what does not fit is the last of either kind."""
-    cases = [item for item in evidence if item.kind is EvidenceKind.CASE]
+    """Cases and passages by turns, best first, so that what does not fit is the last of either kind.
+
+    A case that may not be shown is not shown to a model server either.
+    """
+    cases = [item for item in evidence if item.kind is EvidenceKind.CASE and may_show(item.licence)]
     passages = [item for item in evidence if item.kind is EvidenceKind.PASSAGE]
     return tuple(item for item in chain.from_iterable(zip_longest(passages, cases)) if item is not None)

@@ -2,7 +2,7 @@
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from inference.prompts import ImagePart, Pixels
 from inference.served import ServedModel
@@ -21,6 +21,17 @@ class ReferenceShelf:
         self._pixels = pixels
         self._lock = threading.Lock()
         self._kept: OrderedDict[tuple[str, int], ImagePart] = OrderedDict()
+
+    def forget(self, digests: Collection[str]) -> None:
+        """These were deleted."""
+        with self._lock:
+            for key in [key for key in self._kept if key[0] in digests]:
+                del self._kept[key]
+
+    def holds(self, digests: Collection[str]) -> bool:
+        """Whether any of these is kept."""
+        with self._lock:
+            return any(digest in digests for digest, _ in self._kept)
 
     def picture(self, digest: str, model: ServedModel) -> ImagePart:
         """The picture with this digest, prepared for the model. Raises KnowledgeError when it cannot be read."""

@@ -8,9 +8,11 @@ from pathlib import Path
 from knowledge.blobs import BlobStore
 from knowledge.cases import CaseRow, RejectedRow, read_cases
 from knowledge.errors import PictureRefused
+from knowledge.licences import terms_of
 from knowledge.pictures import Picture, PictureLimits, admit_picture
 from knowledge.preparation import Preparation, short_hash
 from knowledge.registry import Registry
+from knowledge.registry.audit import UNKNOWN_ACTOR
 from knowledge.types import FileOutcome, Outcome, ReferenceCase
 
 CASE_BATCH = 32  # pictures decoded and encoded together; bounds memory
@@ -29,12 +31,16 @@ class CaseIngest:
         self._preparation = preparation
         self._limits = limits
 
-    def cases(self, path: Path, dataset: str | None = None, progress: Progress | None = None) -> list[FileOutcome]:
-        """A folder or manifest of captioned pictures; one outcome per row. Raises CasesRefused, StorageFailed.
+    def cases(
+        self, path: Path, dataset: str | None = None, progress: Progress | None = None, *, actor: str = UNKNOWN_ACTOR
+    ) -> list[FileOutcome]:
+        """A folder or manifest of captioned pictures; one outcome per row. Raises CasesRefused, StorageFailed, and
+        TransitionRefused where the dataset is retired.
 
         The whole collection becomes visible in one step, at the end.
         """
         folder = read_cases(path, dataset=dataset)
+        self._registry.datasets.refuse_retired(folder.dataset)
         outcomes: list[FileOutcome] = []
         ready: list[tuple[int, ReferenceCase]] = []
         for row, result in zip(folder.rows, self._admitted(folder.dataset, folder.rows), strict=True):
@@ -47,7 +53,7 @@ class CaseIngest:
                 outcomes.append(FileOutcome(file, Outcome.REFUSED, result.reason, message, rejected=1))
             if progress is not None:
                 progress(len(outcomes), len(folder.rows))
-        states = self._registry.put_cases([case for _, case in ready])
+        states = self._registry.put_cases([case for _, case in ready], actor)
         for at, case in ready:
             outcomes[at] = replace(outcomes[at], state=states[case.id])
         return outcomes
@@ -68,6 +74,9 @@ class CaseIngest:
         """`seen` maps the bytes of earlier pictures to their row and case; what must be prepared is added to `new`."""
         if isinstance(row, RejectedRow):
             return row
+        if not terms_of(row.licence).keep:
+            message = "The licence of this case forbids keeping it. Take the row out, or correct its licence."
+            return RejectedRow(row.row, row.picture.name, "licence_forbids", message)
         try:
             with row.picture.open("rb") as file:
                 data = file.read(self._limits.bytes + 1)
@@ -78,7 +87,7 @@ class CaseIngest:
                 return _same_picture(row, first, same_case=case_id == first_id)
             known = self._registry.cases([case_id]).get(case_id)
             if known is not None:
-                return known
+                return replace(known, label_raw=row.label_raw)
             picture = admit_picture(data, self._limits)
         except OSError:
             message = "the picture cannot be read. Check that this user may read it."
@@ -105,12 +114,13 @@ class CaseIngest:
             skin_tone=row.skin_tone,
             licence=row.licence,
             source=row.source,
+            label_raw=row.label_raw,
         )
 
 
 def _case_id(dataset: str, original: str, row: CaseRow) -> str:
     """The same picture with another label or caption is another case: ids name content, and content never changes."""
-    values = {name: value for name, value in asdict(row).items() if name not in {"row", "picture"}}
+    values = {name: value for name, value in asdict(row).items() if name not in {"row", "picture", "label_raw"}}
     return f"c-{short_hash(dataset, original, *(str(values[name]) for name in sorted(values)))}"
 
 

@@ -32,6 +32,7 @@ class CaseRow:
     skin_tone: str | None = None
     licence: str | None = None
     source: str | None = None
+    label_raw: str | None = dataclasses.field(default=None, compare=False)  # as written; a spelling makes no other case
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,9 @@ class RejectedRow:
 
 
 OPTIONAL_FIELDS: Final = tuple(
-    field.name for field in dataclasses.fields(CaseRow) if field.name not in {"row", "picture", "label", "caption"}
+    field.name
+    for field in dataclasses.fields(CaseRow)
+    if field.name not in {"row", "picture", "label", "caption", "label_raw"}
 )
 
 _MESSAGES: Final = {
@@ -81,7 +84,8 @@ class CaseRows:
         self._first: dict[Path, CaseRow] = {}
 
     def check(self, row: int, file: str, fields: Mapping[str, str | None]) -> CaseRow | RejectedRow:
-        """`file` is relative to the folder; `fields` holds a label, and what is known of CaseRow's other texts.
+        """`file` is relative to the folder; `fields` holds a label, and what is known of CaseRow's other texts. A reader that
+        changes a label before it comes here gives it as written as `label_raw`.
 
         Rejections: not_utf8, nul_byte, label_missing, picture_missing, picture_outside_folder, duplicate_row,
         conflicting_row (of two rows about one picture the first stays, whatever it says).
@@ -96,7 +100,8 @@ class CaseRows:
         if isinstance(picture, str):
             return rejected(row, file, picture)
         optional = {name: texts.get(name) or None for name in OPTIONAL_FIELDS}
-        case = CaseRow(row, picture, label, texts.get("caption", ""), **optional)
+        raw = texts.get("label_raw") or texts["label"]
+        case = CaseRow(row, picture, label, texts.get("caption", ""), **optional, label_raw=raw)
         first = self._first.setdefault(picture, case)
         return case if first is case else _repeated(case, first, file)
 

@@ -172,8 +172,8 @@ def _class_folder_row(row: int, file: Path, root: Path, checked: CaseRows) -> Ca
     if not _is_picture(file):
         message = "The file is not a picture (JPEG, PNG, WebP, HEIC or AVIF by its name). Convert it or take it out."
         return rejected(row, name, "not_a_picture", message)
-    label = "" if file.parent == root else file.parent.name.replace("_", " ")
-    return checked.check(row, name, {"label": label})
+    raw = "" if file.parent == root else file.parent.name
+    return checked.check(row, name, {"label": raw.replace("_", " "), "label_raw": raw})
 
 
 def _visible(folder: Path) -> list[Path]:

@@ -247,7 +247,8 @@ class Document:
 class ReferenceCase:
     """One captioned picture. `picture` is the sha256 of the stored (metadata-free) picture, `original` of what came in.
 
-    `perceptual_hash` is 16 hex digits (64 bits). `lesion` and `subject` are ids within `dataset`.
+    `perceptual_hash` is 16 hex digits (64 bits). `lesion` and `subject` are ids within `dataset`. `label_raw` is the label as
+    its manifest writes it, None where it was taken in before that was kept.
     """
 
     id: str
@@ -264,6 +265,27 @@ class ReferenceCase:
     skin_tone: str | None = None
     licence: str | None = None
     source: str | None = None
+    label_raw: str | None = None
+
+
+class DatasetState(StrEnum):
+    """Whether the cases of a dataset are found. A retired one keeps them, in the index too, until it is restored."""
+
+    LIVE = "live"
+    RETIRED = "retired"
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """A collection of reference cases, by its name. `created_by` and `retired_by` are who did it, as they named themselves."""
+
+    name: str
+    state: DatasetState
+    cases: int
+    created_at: str
+    created_by: str | None = None
+    retired_at: str | None = None
+    retired_by: str | None = None
 
 
 class Outcome(StrEnum):

@@ -4,7 +4,7 @@ A filter is one look-up table over a column's names and one gather over its rows
 of a generation are read once; those of the delta are put behind them.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -159,6 +159,14 @@ def in_force(facets: Facets) -> Mask:
     """[n] which rows are of versions that are in force."""
     [standing] = facets.columns["standing"]
     return facets.per_row(standing.among([Standing.IN_FORCE]))
+
+
+def of_datasets(facets: Facets, names: Collection[str]) -> Mask:
+    """[n] which cases are of the datasets with exactly these names: folded names would be those of others, too."""
+    dataset, *_ = facets.columns["dataset"]
+    wanted = np.array([name in names for name in dataset.names], dtype=np.bool_)
+    found: Mask = wanted[dataset.codes]
+    return found
 
 
 def _extended(columns: Mapping[str, Column], facts: Sequence[CaseFacts], ids: Sequence[str]) -> dict[str, Column]:

@@ -65,13 +65,13 @@ class SketchTable:
 
     def sketch(self, row: int) -> Sketch:
         """One row's; zeros when it is unknown."""
-        one: Sketch = self._sketches(np.array([row]))[0]
+        one: Sketch = self.sketches(np.array([row]))[0]
         return one
 
     def twins(self, sketch: Sketch) -> Rows:
         """Rows that are the picture of this sketch, ascending."""
         proposed = self._proposed(sketch[None])
-        return np.sort(proposed[same_picture(sketch, self._sketches(proposed))]) if len(proposed) else proposed
+        return np.sort(proposed[same_picture(sketch, self.sketches(proposed))]) if len(proposed) else proposed
 
     def _proposed(self, sketch: Sketches) -> Rows:
         """At most PROPOSED known rows, the nearest."""
@@ -85,7 +85,8 @@ class SketchTable:
         count = min(PROPOSED, int(self.known.sum()))
         return np.argpartition(distance, count - 1)[:count] if count else np.zeros(0, dtype=np.int64)
 
-    def _sketches(self, rows: Rows) -> Sketches:
+    def sketches(self, rows: Rows) -> Sketches:
+        """Those of `rows`, in their order."""
         found = np.empty((len(rows), SKETCH_BYTES), dtype=np.uint8)
         in_base = rows < len(self.base)
         found[in_base] = self.base[rows[in_base]]

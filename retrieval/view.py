@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from knowledge.registry import Registry, today
+from knowledge.types import DatasetState
 from retrieval.chroma import ChromaStore
 from retrieval.embeddings import EmbeddingStore
 from retrieval.errors import IndexBroken, IndexMismatch, RetrievalError
-from retrieval.facets import FacetReader, Facets, in_force
+from retrieval.facets import FacetReader, Facets, in_force, of_datasets
 from retrieval.generation import FORMAT, SKETCHES_FILE, Manifest, chroma_of
 from retrieval.index import IndexFolder, contents_of
 from retrieval.leakage import GuardTable
@@ -29,7 +30,7 @@ from retrieval.vectors import EXACT_BELOW, ChromaVectors, ExactVectors, LayeredV
 @dataclass(frozen=True, slots=True)
 class Collection:
     """Items of one kind: row i of every leg is `ids[i]`. `alive` masks what may be found: not what was deleted or replaced
-    since the build, nor passages that are not in force."""
+    since the build, nor passages that are not in force, nor cases of retired datasets."""
 
     ids: tuple[str, ...]
     alive: Mask
@@ -151,7 +152,8 @@ class IndexReader:
         base = len(based["cases"]), len(based["passages"])
         day = today()
         case_facets, passage_facets = facets.read(folder, since, ids["cases"], ids["passages"], base)
-        captions = collection("captions", ids["cases"], there["cases"])
+        retired = self._registry.datasets.names(DatasetState.RETIRED)
+        captions = collection("captions", ids["cases"], there["cases"] & ~of_datasets(case_facets, retired))
         passages = collection("passages", ids["passages"], there["passages"] & in_force(passage_facets))
         return View(
             corpus_generation=delta.corpus_generation,
@@ -174,7 +176,7 @@ class IndexReader:
         guard = GuardTable.of(guards, sketches)
         row_labels = np.array([one.label if one else "" for one in guards], dtype=np.str_)
         checked = replace(captions, alive=guard.present)
-        labels = tuple(sorted({one.label for one in by_id.values()}))
+        labels = tuple(sorted({one.label for one in guards if one}))
         return CaseCollection(checked, pictures, guard.present & captions.vectors.nonzero(), guard, labels, row_labels)
 
     def _checked_manifest(self, folder: Path) -> Manifest:

@@ -14,19 +14,19 @@ from retrieval.embeddings import text_key
 from retrieval.errors import RetrievalError
 from retrieval.generation import damaged_files
 from runtime.building import build_in_child, refuse_where_named, values_of
-from runtime.deletion import Gone, Receipt, absence
+from runtime.case_curation import CaseCurator
+from runtime.deletion import Gone, Receipt
 from runtime.errors import BuildFailed, JobStopped
 from runtime.jobs import Done, JobRunner, Upload
 from runtime.proof import prove
 from runtime.service import Service
 from runtime.settings import EncoderChoice, encoder_choices
 from runtime.switching import Switched
-from runtime.writing import Writer
 
 StepProgress = Callable[[str, int, int], None]  # (step, done, of)
 
 
-class Curator(Writer):
+class Curator(CaseCurator):
     """Every change to what is known."""
 
     # --- in --------------------------------------------------------------------------------------------------------
@@ -109,15 +109,11 @@ class Curator(Writer):
         service = self.service
         texts = [text for one in versions for text in service.registry.texts_of_version(one.id)]
         files = {digest for one in versions for digest in (one.id, one.text_sha256, service.registry.lines_of(one.id))}
-        gone = Gone(versions, delete(), texts)
-        # The same sentence may stand in another document; its vector is that one's too.
-        service.embeddings.delete({text_key(text) for text in texts} - self.keys_in_use())
-        self.drop_files(digest for digest in files if digest is not None)
-        # Indexes of other encoders hold the passages too; they are derived and come back with `reindex`.
-        service.index.remove_others()
-        self.build(keep_previous=False)
+        stored = [digest for digest in files if digest is not None]
+        ids = delete()
+        gone = Gone(ids, texts, stored, lambda: any(service.registry.has_version(one.id) for one in versions))
         receipt = Receipt(
-            versions[0].document_id, tuple(one.id for one in versions), len(gone.passages), absence(self, gone)
+            versions[0].document_id, tuple(one.id for one in versions), len(ids), self.removed_everywhere(gone)
         )
         for version in versions:
             service.registry.audit.record(

@@ -1,16 +1,15 @@
 """What a deletion leaves behind: nothing, and a receipt that says where that was looked for."""
 
-import mmap
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from knowledge.types import DocumentVersion
 from retrieval.embeddings import text_key
 from runtime.service import Service
+from runtime.traces import Needles
 from runtime.writing import Writer
 
-NEEDLE = 48  # characters of a passage that are looked for byte by byte: enough to be its own
+NEEDLE = 48  # characters of a text that are looked for byte by byte: enough to be its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,42 +28,64 @@ class Receipt:
 
 
 @dataclass(frozen=True, slots=True)
-class Gone:
-    """What was deleted."""
+class CasesReceipt:
+    """The same for reference cases: of a whole dataset, or of single ones of it.
 
-    versions: Sequence[DocumentVersion]
-    passages: Sequence[str]
+    vectors: of pictures and captions, and the sketches. caches: the view, and pictures kept for models. disk: the captions.
+    """
+
+    dataset: str
+    cases: tuple[str, ...]
+    pictures: int
+    absent_from: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """What was deleted: ids of passages or cases, their texts, their stored files. `registered`: whether a row is left."""
+
+    ids: Sequence[str]
     texts: Sequence[str]
+    files: Collection[str]
+    registered: Callable[[], bool]
 
 
 def absence(writer: Writer, gone: Gone) -> tuple[str, ...]:
     """The places that show nothing of it."""
     service = writer.service
-    in_use = writer.keys_in_use()
-    keys = {text_key(text) for text in gone.texts} - in_use
+    keys = unused_keys(writer, gone)
     view = service.reader.view()
-    digests = {digest for one in gone.versions for digest in (one.id, one.text_sha256)}
-    digests -= service.registry.blobs_in_use()
+    files = set(gone.files) - service.registry.blobs_in_use()
+    indexed = {*view.passages.ids, *view.cases.ids}
     checks = {
-        "registry": service.registry.forget_deleted()
-        and not any(service.registry.has_version(one.id) for one in gone.versions)
-        and not service.registry.passages(gone.passages),
+        "registry": service.registry.forget_deleted() and not gone.registered(),
         "vectors": keys.isdisjoint(service.embeddings.keys()),
-        "index": not service.index.holds(gone.passages) and not service.index.kept_by_servers(),
-        "lexical": len(view.passages.lexical) == len(view.passages.ids),
-        "caches": set(gone.passages).isdisjoint(view.passages.ids),
-        "files": digests.isdisjoint(service.blobs.digests()),
+        "index": not service.index.holds(gone.ids) and not service.index.kept_by_servers(),
+        "lexical": len(view.passages.lexical) == len(view.passages.ids)
+        and len(view.cases.captions.lexical) == len(view.cases.ids),
+        "caches": indexed.isdisjoint(gone.ids) and not service.shelf.holds(files),
+        "files": files.isdisjoint(service.blobs.digests()),
         "disk": not _still_written(service, [text for text in gone.texts if text_key(text) in keys]),
     }
     return tuple(name for name, absent in checks.items() if absent)
 
 
+def unused_keys(writer: Writer, gone: Gone) -> set[str]:
+    """What only this was remembered by in the embedding store: the same sentence may stand in another document, whose vector
+    it is too."""
+    return {*map(text_key, gone.texts), *gone.files} - writer.keys_in_use()
+
+
 def _still_written(service: Service, texts: Collection[str]) -> bool:
     """Whether a file holds the first words of one of these texts, which nothing else may say."""
-    needles = [text[:NEEDLE].encode() for text in texts]
-    kept = b"\n".join(text.encode() for _, text in service.registry.passage_texts())
-    needles = [one for one in needles if one not in kept]
-    return bool(needles) and any(_holds(file, needles) for file in _derived_files(service))
+    registry = service.registry
+    kept = [text for _, text in registry.passage_texts()] + registry.draft_texts()
+    kept += [caption for *_, caption in registry.case_captions()]
+    sought = {text[:NEEDLE].encode() for text in texts}
+    # Each apart from the next by a byte that no text has.
+    sought -= set(Needles(sought).found_in("\0".join(kept).encode()))
+    needles = Needles(sought)
+    return bool(needles) and any(needles.in_file(file) for file in _derived_files(service))
 
 
 def _derived_files(service: Service) -> Iterator[Path]:
@@ -73,14 +94,3 @@ def _derived_files(service: Service) -> Iterator[Path]:
     for file in (*home.root.glob("*.sqlite3*"), *home.indexes.rglob("*")):
         if file.is_file() and not file.is_symlink():
             yield file
-
-
-def _holds(file: Path, needles: Sequence[bytes]) -> bool:
-    try:
-        with file.open("rb") as opened:
-            if not file.stat().st_size:
-                return False
-            with mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
-                return any(mapped.find(one) >= 0 for one in needles)
-    except FileNotFoundError:
-        return False  # a log that another process just emptied

@@ -84,7 +84,7 @@ def _say(line: str) -> None:
 
 def _refuse_foreign_content(service: Service) -> None:
     """Sample evidence must not be mixed with real evidence."""
-    datasets = service.registry.datasets()
+    datasets = service.registry.datasets.names()
     publishers = {document.source.publisher for document in service.registry.documents()}
     if not datasets <= {"sample"} or not publishers <= {"Dermacite project"}:
         raise RuntimeRefused(

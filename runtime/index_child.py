@@ -9,6 +9,7 @@ from pathlib import Path
 
 from inference.exemplars import calibrate
 from knowledge.registry import Registry
+from knowledge.types import DatasetState
 from retrieval.embeddings import EmbeddingStore
 from retrieval.index import IndexFolder, contents_of
 from retrieval.leakage import GuardTable
@@ -24,11 +25,13 @@ def main() -> None:
     index = IndexFolder(home.indexes, spaces["fingerprints"], spaces["dimensions"], spaces.get("names", {}))
     with registry.snapshot():  # when its parent was killed, another writer may be at work
         contents = contents_of(registry, EmbeddingStore(home.embeddings), index)
-        guards = {guard.id: guard for guard in registry.case_guards()}
-    rows = [guards[case_id] for case_id in contents.ids["cases"]]
+        retired = registry.datasets.names(DatasetState.RETIRED)
+        guards = {guard.id: guard for guard in registry.case_guards() if guard.dataset not in retired}
+    # Cases of retired datasets stand in the index, and do not vote.
+    rows = [guards.get(case_id) for case_id in contents.ids["cases"]]
 
     def finish(folder: Path) -> None:
-        labels = [guard.label for guard in rows]
+        labels = [guard.label if guard else "" for guard in rows]
         table = GuardTable.of(rows, SketchTable.of(contents.sketches))
         calibrate(contents.matrices["pictures"], labels, table).save(folder)
 

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import cycle
 from pathlib import Path
@@ -27,6 +27,7 @@ from knowledge.pdf import PdfExtractor
 from knowledge.registry.jobs import Job, JobItem, JobKind, JobState, NewItem
 from knowledge.types import ExtractedText, FileOutcome, Outcome, Source, VersionState
 from retrieval.errors import RetrievalError
+from runtime.dataset_report import told_at_ingest
 from runtime.errors import EncodersSwitched, RuntimeRefused, WriterBusy
 from runtime.writing import Writer
 
@@ -246,12 +247,18 @@ class JobRunner:
 
         with self._writer.writing():
             path, dataset = Path(job.options["path"]), job.options["dataset"]
-            outcomes = self._service.case_ingest.cases(path, dataset, progress)
+            outcomes = self._service.case_ingest.cases(path, dataset, progress, actor=job.actor)
+        new = {one.id for one in outcomes if one.state in {Outcome.ADDED, Outcome.REPLACED} and one.id}
+        warnings = told_at_ingest(self._service, new)
+        if outcomes and warnings:  # of the collection, hence behind its last row
+            outcomes[-1] = replace(outcomes[-1], warnings=(*outcomes[-1].warnings, *warnings))
         for outcome in outcomes:
             told.done(outcome)
         usable = sum(one.cases for one in outcomes)
         rejected = sum(one.rejected for one in outcomes)
-        whole = FileOutcome(item.name, Outcome.ADDED if usable else Outcome.REFUSED, cases=usable, rejected=rejected)
+        whole = FileOutcome(
+            item.name, Outcome.ADDED if usable else Outcome.REFUSED, cases=usable, rejected=rejected, warnings=warnings
+        )
         self._jobs.end_item(
             job.id, item.number, VersionState.LIVE if usable else VersionState.FAILED, whole, keep=False
         )

@@ -41,7 +41,7 @@ def as_json(value: Any) -> str:
 
 def answer_lines(answer: Answer) -> Iterator[str]:
     """A diagnosis or an abstention, with every citation written out."""
-    return map(_harmless, _answer(answer))
+    return map(harmless, _answer(answer))
 
 
 def _answer(answer: Answer) -> Iterator[str]:
@@ -126,7 +126,7 @@ def _where(item: Evidence, citation: Citation) -> str:
 
 def search_lines(result: SearchResult) -> Iterator[str]:
     """Search results with every leg's score and rank."""
-    return map(_harmless, _search(result))
+    return map(harmless, _search(result))
 
 
 def _search(result: SearchResult) -> Iterator[str]:
@@ -165,7 +165,7 @@ def _legs(item: Evidence) -> str:
 
 def outcome_line(outcome: FileOutcome) -> str:
     """What became of one file. Its name is the sender's: a line end or a terminal's commands in it are replaced."""
-    return _harmless(_outcome(outcome))
+    return harmless(_outcome(outcome))
 
 
 def _outcome(outcome: FileOutcome) -> str:
@@ -186,7 +186,7 @@ def totals(outcomes: Sequence[FileOutcome]) -> dict[str, int]:
 
 def document_lines(document: Document) -> Iterator[str]:
     """One document with its version."""
-    return map(_harmless, _document(document))
+    return map(harmless, _document(document))
 
 
 def _document(document: Document) -> Iterator[str]:
@@ -224,9 +224,9 @@ def passage_lines(passage: Passage) -> Iterator[str]:
     role = "" if passage.role is Role.BODY else f"  [{passage.role}]"
     yield f"{passage.id}  {pages}{role}  {' > '.join(passage.section)}".rstrip()
     if passage.header:
-        yield f"    ({_harmless(_one_line(passage.header))})"
+        yield f"    ({harmless(_one_line(passage.header))})"
     for line in passage.text.splitlines():
-        yield f"    {_harmless(line)}"
+        yield f"    {harmless(line)}"
 
 
 def difference_lines(found: Difference) -> Iterator[str]:
@@ -292,6 +292,6 @@ def _one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-def _harmless(line: str) -> str:
+def harmless(line: str) -> str:
     """What a terminal would obey instead of show, such as a model's colours, is replaced, wherever it stands in a line."""
     return "".join(sign if sign.isprintable() else " " if sign.isspace() else "\ufffd" for sign in line)

@@ -205,6 +205,11 @@ class Service:
             await engine.aclose()
 
     @cached_property
+    def shelf(self) -> ReferenceShelf:
+        """Pictures of reference cases as models see them."""
+        return ReferenceShelf(self.stored_pixels)
+
+    @cached_property
     def pipeline(self) -> Pipeline:
         """Answers consultations. Raises SettingsRefused when a served model cannot be asked as it is set up."""
         models = self.models  # first: it says what is wrong without waiting for encoders
@@ -218,7 +223,7 @@ class Service:
         return Pipeline(
             Gatherer(self.reader, self.encoders, self.registry, gathering, self.reranker),
             CitationVerifier(self.registry, self.blobs),
-            ReferenceShelf(self.stored_pixels),
+            self.shelf,
             PipelineSettings(gathering, thresholds, self.settings.workers),
             self.configuration,
             models,

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, func, insert, select
 
 from knowledge.registry.database import Database
 from knowledge.registry.rows import insert_all, now, slices
@@ -67,6 +67,12 @@ class Answers:
         """Ids of everything that any kept answer showed."""
         with self._database.read() as connection:
             return frozenset(connection.execute(select(ANSWER_EVIDENCE.c.item_id).distinct()).scalars())
+
+    def kept(self) -> tuple[int, str | None]:
+        """How many answers are kept, and from when the earliest is."""
+        with self._database.read() as connection:
+            number, since = connection.execute(select(func.count(), func.min(ANSWERS.c.at)).select_from(ANSWERS)).one()
+            return int(number), since
 
     def forget_before(self, at: str) -> int:
         """Forget answers from before a moment (ISO 8601, UTC); returns how many."""

@@ -10,6 +10,7 @@ from knowledge.registry.answers import Answers
 from knowledge.registry.audit import Audit
 from knowledge.registry.cases import Cases
 from knowledge.registry.database import Database
+from knowledge.registry.datasets import Datasets
 from knowledge.registry.documents import Documents
 from knowledge.registry.facts import Facts
 from knowledge.registry.jobs import Jobs
@@ -25,6 +26,7 @@ class Registry(Documents, Cases):
         database.upgrade()
         Documents.__init__(self, database)
         Cases.__init__(self, database)
+        self.datasets = Datasets(database)
         self.facts = Facts(database)
         self.audit = Audit(database)
         self.jobs = Jobs(database)

@@ -106,6 +106,18 @@ PASSAGES = Table(
     Column("ocr", Float),
 )
 
+# Collections of cases. Cases of a retired one are kept, and not found.
+DATASETS = Table(
+    "datasets",
+    METADATA,
+    Column("name", Text, primary_key=True),
+    Column("state", String(16), nullable=False),
+    Column("created_at", String(32), nullable=False),
+    Column("created_by", Text),
+    Column("retired_at", String(32)),
+    Column("retired_by", Text),
+)
+
 CASES = Table(
     "cases",
     METADATA,
@@ -124,6 +136,7 @@ CASES = Table(
     Column("licence", Text),
     Column("source", Text),
     Column("live_since", Integer, nullable=False, index=True),
+    Column("label_raw", Text),
     Index(None, "dataset", "original", unique=True),
 )
 

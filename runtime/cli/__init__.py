@@ -2,6 +2,7 @@
 
 from runtime.cli.asking import diagnose, search
 from runtime.cli.auditing import audit
+from runtime.cli.datasets import cases, coverage_command, datasets
 from runtime.cli.documents import documents
 from runtime.cli.group import main
 from runtime.cli.indexing import indexes, reindex
@@ -12,20 +13,9 @@ from runtime.cli.models import labels, models
 from runtime.cli.operating import doctor, serve
 
 for command in (
-    ingest,
-    documents,
-    jobs,
-    audit,
-    reindex,
-    indexes,
-    search,
-    diagnose,
-    serve,
-    doctor,
-    evaluate,
-    models,
-    labels,
-):
+    ingest, documents, datasets, cases, jobs, audit, coverage_command, reindex, indexes, search, diagnose, serve, doctor,
+    evaluate, models, labels,
+):  # fmt: skip
     main.add_command(command)
 
 __all__ = ["main"]

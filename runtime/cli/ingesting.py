@@ -100,4 +100,6 @@ def _report(outcomes: list[FileOutcome], as_json: bool) -> None:
     for one in outcomes:
         if one.state is Outcome.REFUSED or one.pages:
             click.echo(printing.outcome_line(one))
+        for warning in one.warnings if one.cases or one.rejected else ():
+            click.echo(f"! {warning}")
     click.echo(", ".join(f"{number} {name}" for name, number in totals.items()))

@@ -18,7 +18,6 @@ from litestar.testing import TestClient
 from PIL import Image
 
 from api.app import create_app
-from api.cases import NO_DISPLAY, may_show_picture
 from api.errors import PROBLEM_JSON
 from api.health import Readiness
 from knowledge.types import Document
@@ -223,13 +222,6 @@ def test_an_unknown_case_is_not_found(client: Client, path: str) -> None:
     response = client.get(f"/v1/cases/{SECRET}{path}")
     problem_of(response, 404, "not_found")
     assert SECRET not in response.text
-
-
-@pytest.mark.parametrize(
-    ("licence", "shown"), [(None, True), ("CC0-1.0", True), ("unknown", True), (NO_DISPLAY, False)]
-)
-def test_a_licence_can_forbid_the_picture(licence: str | None, shown: bool) -> None:
-    assert may_show_picture(licence) is shown
 
 
 # --- documents -------------------------------------------------------------------------------------------------------

@@ -120,6 +120,8 @@ COMMANDS = (
     ("documents", "show"), ("documents", "delete"), ("reindex",), ("search",), ("diagnose",), ("serve",), ("doctor",),
     ("indexes",), ("evaluate",), ("models",),
     ("models", "list"), ("models", "show"), ("models", "command"), ("labels",), ("labels", "parse"),
+    ("datasets",), ("datasets", "list"), ("datasets", "show"), ("datasets", "retire"), ("datasets", "restore"),
+    ("datasets", "delete"), ("datasets", "report"), ("cases",), ("cases", "delete"), ("coverage",),
 )  # fmt: skip
 
 

@@ -15,6 +15,7 @@ ROUTES = {
     "delete_document", "get_page", "get_page_image", "get_document_file", "get_case", "get_case_picture",
     "approve_version", "retire_version", "describe_version", "delete_version", "list_passages", "compare_versions",
     "find_places", "list_jobs", "get_job", "follow_job", "cancel_job", "retry_job", "list_audit",
+    "list_datasets", "get_dataset", "retire_dataset", "restore_dataset", "delete_dataset", "delete_case", "get_coverage",
 }  # fmt: skip
 
 

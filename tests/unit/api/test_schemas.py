@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from api import examples
+from api import dataset_examples, examples
 from api.schemas import (
     DiagnosisRequest,
     DocumentDetail,
@@ -25,9 +25,11 @@ from api.schemas import (
 )
 from inference.lookup import SearchResult
 from inference.types import Abstention, Diagnosis, DiagnosisOptions
-from knowledge.types import ReferenceCase, Source
+from knowledge.types import Dataset, ReferenceCase, Source
 from retrieval.filters import Filters
-from runtime.deletion import Receipt
+from runtime.coverage import Coverage
+from runtime.dataset_report import DatasetReport
+from runtime.deletion import CasesReceipt, Receipt
 
 
 def test_nothing_said_is_a_consultation_as_configured() -> None:
@@ -121,6 +123,11 @@ def test_a_source_is_kept_as_it_was_sent() -> None:
         (PageText, examples.PAGE),
         (Receipt, examples.RECEIPT),
         (ReferenceCase, examples.CASE),
+        (Dataset, dataset_examples.DATASET),
+        (Dataset, dataset_examples.RETIRED),
+        (DatasetReport, dataset_examples.REPORT),
+        (CasesReceipt, dataset_examples.CASES_RECEIPT),
+        (Coverage, dataset_examples.COVERAGE),
     ],
 )
 def test_documented_answers_are_answers(kind: type[Any], value: dict[str, Any]) -> None:

@@ -286,3 +286,20 @@ def test_a_home_from_before_sketches_serves_and_says_what_it_cannot_see(built: C
     assert ranking.excluded == {}
     assert "12 of 12 cases by their hash alone" in ranking.warnings[-1]
     assert ranking.warnings[-1].endswith("run: dermacite reindex")
+
+
+def test_cases_of_a_retired_dataset_are_alive_nowhere_and_those_of_a_like_name_are(built: Corpus) -> None:
+    built.add_case(case_of("twin", "only here", "zyxomatous plaque", dataset="SET"), patch_of(COLOURS["psoriasis"], 9))
+    reader = built.reader()
+    before = reader.view().cases
+    built.registry.datasets.retire("SET")
+    cases = reader.view().cases
+    assert cases.ids == before.ids
+    gone = [item for item, alive in zip(cases.ids, cases.alive, strict=True) if not alive]
+    assert gone == ["c-twin"]
+    assert "only here" in before.labels
+    assert "only here" not in cases.labels
+    assert cases.captions.lexical.idf("zyxomat") == cases.captions.lexical.idf("nowhere")
+    assert not cases.guard.present[cases.ids.index("c-twin")]
+    built.registry.datasets.restore("SET")
+    assert reader.view().cases.alive.all()
