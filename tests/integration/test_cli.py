@@ -118,7 +118,7 @@ def written(file: Path, data: bytes) -> Path:
 COMMANDS = (
     (), ("ingest",), ("ingest", "documents"), ("ingest", "cases"), ("documents",), ("documents", "list"),
     ("documents", "show"), ("documents", "delete"), ("reindex",), ("search",), ("diagnose",), ("serve",), ("doctor",),
-    ("indexes",), ("evaluate",), ("models",),
+    ("indexes",), ("evaluate",), ("models",), ("export",), ("import",), ("archive",), ("archive", "verify"),
     ("models", "list"), ("models", "show"), ("models", "command"), ("labels",), ("labels", "parse"),
 )  # fmt: skip
 
