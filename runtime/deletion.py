@@ -1,12 +1,16 @@
 """What a deletion leaves behind: nothing, and a receipt that says where that was looked for."""
 
-import mmap
+import json
+import os
+import subprocess
+import sys
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from knowledge.types import DocumentVersion
 from retrieval.embeddings import text_key
+from runtime.building import PROJECT
 from runtime.service import Service
 from runtime.writing import Writer
 
@@ -61,10 +65,19 @@ def absence(writer: Writer, gone: Gone) -> tuple[str, ...]:
 
 def _still_written(service: Service, texts: Collection[str]) -> bool:
     """Whether a file holds the first words of one of these texts, which nothing else may say."""
-    needles = [text[:NEEDLE].encode() for text in texts]
-    kept = b"\n".join(text.encode() for _, text in service.registry.passage_texts())
-    needles = [one for one in needles if one not in kept]
-    return bool(needles) and any(_holds(file, needles) for file in _derived_files(service))
+    kept = "\n".join(text for _, text in service.registry.passage_texts())
+    needles = [text[:NEEDLE] for text in texts if text[:NEEDLE] not in kept]
+    return bool(needles) and _found(needles, list(_derived_files(service)))
+
+
+def _found(needles: Sequence[str], files: Sequence[Path]) -> bool:
+    # Not here: closing the registry's files would give up the locks that this process holds on them.
+    asked = json.dumps({"needles": needles, "files": [str(file) for file in files]})
+    finished = subprocess.run(
+        [sys.executable, "-m", "runtime.looking_child"],
+        input=asked, capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": str(PROJECT)},
+    )  # fmt: skip
+    return finished.returncode != 0 or finished.stdout != "false"  # what cannot be looked at is not known to be absent
 
 
 def _derived_files(service: Service) -> Iterator[Path]:
@@ -73,14 +86,3 @@ def _derived_files(service: Service) -> Iterator[Path]:
     for file in (*home.root.glob("*.sqlite3*"), *home.indexes.rglob("*")):
         if file.is_file() and not file.is_symlink():
             yield file
-
-
-def _holds(file: Path, needles: Sequence[bytes]) -> bool:
-    try:
-        with file.open("rb") as opened:
-            if not file.stat().st_size:
-                return False
-            with mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
-                return any(mapped.find(one) >= 0 for one in needles)
-    except FileNotFoundError:
-        return False  # a log that another process just emptied
