@@ -13,7 +13,10 @@ from runtime.service import Service
 
 open_light: Callable[[Path], Service] = runpy.run_path(str(Path(__file__).with_name("light_process.py")))["open_light"]
 
-LAST = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); print(c.execute('SELECT max(id) FROM audit').fetchone()[0]); c.close()"
+LAST = (
+    "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); "
+    "print(c.execute('SELECT max(id) FROM audit').fetchone()[0]); c.close()"
+)
 
 
 def seen_elsewhere(home: Path) -> int:
