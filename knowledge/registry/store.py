@@ -34,10 +34,6 @@ class Registry(Documents, Cases):
     @classmethod
     def in_folder(cls, folder: Path) -> "Registry":
         """The SQLite registry of a home folder, made when it is not there. Raises StorageFailed."""
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise StorageFailed(f"the folder of the registry cannot be made: {error.strerror}.") from error
         return cls(_url(folder))
 
     @classmethod
@@ -94,4 +90,8 @@ class Registry(Documents, Cases):
 
 
 def _url(folder: Path) -> str:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageFailed(f"the folder of the registry cannot be made: {error.strerror}.") from error
     return f"sqlite:///{folder / 'registry.sqlite3'}"

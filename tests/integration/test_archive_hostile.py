@@ -70,7 +70,7 @@ ROWS: dict[str, tuple[str, Change, str]] = {
     "with half a character": ("versions", _first(title="\ud800"), "cannot be read"),
     "that is no object": ("cases", lambda rows: rows.insert(0, 7), "cannot be read"),
     "of no state": ("versions", _first(state="approved"), "says what no row says"),
-    "of no date": ("versions", _first(expires="soon"), "says what no row says"),
+    "of no section": ("passages", _first(section=5), "says what no row says"),
     "of no kind of job": ("jobs", _first(kind="shell"), "says what no row says"),
     "gone": ("cases", lambda rows: rows.pop(), "not as many"),
     "of the future": ("passages", _first(live_since=99), "became visible after"),
