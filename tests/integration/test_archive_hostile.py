@@ -202,7 +202,7 @@ def _special(kind: bytes, link: str = "") -> Callable[[tarfile.TarFile], None]:
 
 def _pax(tar: tarfile.TarFile) -> None:
     info = tarfile.TarInfo("blobs/" + "0" * 64)
-    tar.fileobj.write(info.create_pax_global_header({"path": "/tmp/outside"}))  # type: ignore[union-attr]
+    tar.fileobj.write(info.create_pax_global_header({"path": "/tmp/outside"}))
 
 
 SPECIALS: dict[str, Callable[[tarfile.TarFile], None]] = {

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from knowledge.errors import BlobCorrupt, NotFound
-from knowledge.types import Outcome
+from knowledge.types import FileOutcome, Outcome
 from runtime.curation import Curator
+from runtime.deletion import Receipt
 from runtime.doctor import examine
 from runtime.errors import WriterBusy
 from runtime.exporting import export_archive
@@ -192,7 +193,7 @@ def _other_guideline() -> bytes:
 
 def test_others_write_while_the_stored_files_are_archived(home: Path, made: Path) -> None:
     """What comes in meanwhile is not in the archive, whose state is that of its beginning."""
-    outcomes = []
+    outcomes: list[FileOutcome] = []
     with opened(home) as service:
         other = Curator(service, patience_s=5)
 
@@ -206,22 +207,25 @@ def test_others_write_while_the_stored_files_are_archived(home: Path, made: Path
 
 
 def test_an_export_begins_again_and_keeps_the_lock_when_evidence_is_deleted_meanwhile(home: Path) -> None:
-    busy, deleted = [], []
+    receipts: list[Receipt] = []
+    refused: list[WriterBusy] = []
     with opened(home) as service:
         (document,) = service.registry.documents()
         other = Curator(service, patience_s=0.05)
 
         def somebody_deletes(_done: int, _of: int) -> None:
-            if not deleted:
-                deleted.append(other.delete_document(document.id))
-            elif not busy and not service.registry.documents():
-                try:
-                    other.ingest_documents([Upload("late.pdf", _other_guideline)])
-                except WriterBusy as error:
-                    busy.append(error)
+            if not receipts:
+                receipts.append(other.delete_document(document.id))
+                return
+            try:
+                with other.writing():
+                    pass
+            except WriterBusy as error:
+                refused.append(error)
 
         done = export_archive(Curator(service), home.parent / "a.tar", progress=somebody_deletes)
-    assert deleted
+    assert receipts[0].absent_from[-1] == "disk"
+    assert refused
     assert done.manifest.counts["documents"] == 0
     assert b"potent topical corticosteroid" not in (home.parent / "a.tar").read_bytes()
 
