@@ -92,7 +92,9 @@ def undisturbed(folder: Path) -> Iterator[list[Path]]:
         raise ChromaFailed(f"the Chroma folder of the index cannot be read ({type(error).__name__})") from error
 
 
-def check_generation(folder: Path, fingerprints: Mapping[str, str], generation: int) -> Manifest:
+def check_generation(
+    folder: Path, fingerprints: Mapping[str, str], generation: int, dimensions: Mapping[str, int]
+) -> Manifest:
     """That a folder of another's making is whole, of these encoders, not newer than `generation`, and safe to open.
 
     Raises IndexBroken.
@@ -107,9 +109,9 @@ def check_generation(folder: Path, fingerprints: Mapping[str, str], generation: 
             "files are damaged": bool(damaged_files(folder)),
             "an array is none": not all(map(_is_array, folder.rglob("*.npy"))),
             "its Chroma folder is not as Dermacite makes it": not _is_chroma(folder / "chroma"),
-            "its counts are wrong": set(manifest.counts) != set(SPACES),
+            "its vectors have another shape": not _has_shapes(folder, manifest, dimensions),
         }
-    except (TypeError, ValueError, AttributeError, OSError) as error:
+    except (TypeError, ValueError, KeyError, AttributeError, OSError) as error:
         raise IndexBroken(f"the index cannot be checked ({type(error).__name__})") from error
     if found := [why for why, is_wrong in wrong.items() if is_wrong]:
         raise IndexBroken("; ".join(found))
@@ -119,6 +121,12 @@ def check_generation(folder: Path, fingerprints: Mapping[str, str], generation: 
 def _unlisted(folder: Path, manifest: Manifest) -> bool:
     files = {file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file()}
     return {file for file in files if not file.startswith("chroma/")} != {*manifest.files, "manifest.json"}
+
+
+def _has_shapes(folder: Path, manifest: Manifest, dimensions: Mapping[str, int]) -> bool:
+    expected = {space: (manifest.counts[space], dimensions[space]) for space in SPACES}
+    found = {space: np.load(folder / f"{space}.npy", mmap_mode="r", allow_pickle=False).shape for space in SPACES}
+    return found == expected and dict(manifest.dimensions) == dict(dimensions)
 
 
 def _is_array(file: Path) -> bool:

@@ -137,13 +137,13 @@ def _prepare(file: Path, aside: Path, configuration: str | None, progress: Progr
         (spool / name).mkdir(parents=True)
     try:
         manifest, digest = _unpacked(file, aside, progress, keep=keep)
-        restore(manifest, aside, spool)
+        lacking = restore(manifest, aside, spool)
     except (RowsRefused, VectorsRefused, IndexBroken) as error:
         raise ArchiveRefused(f"the archive is refused: {error}") from error
     except ArchiveRefused as error:
         raise ArchiveRefused(f"the archive is refused: {error}") from error
     shutil.rmtree(spool)
-    return Imported(digest, manifest, tuple(_warnings(manifest, aside, configuration)))
+    return Imported(digest, manifest, (*lacking, *_warnings(manifest, aside, configuration)))
 
 
 # --- reading -----------------------------------------------------------------------------------------------------------

@@ -1,13 +1,16 @@
 """From the unpacked files of an archive to a registry, vectors and an index that fit together, or a refusal."""
 
+from itertools import compress
 from pathlib import Path
 
 from knowledge.registry import Registry
 from knowledge.types import Standing
 from retrieval.embeddings import EmbeddingStore
+from retrieval.errors import IndexBroken, IndexMismatch
 from retrieval.generation import SPACES
 from retrieval.index import CURRENT, IndexFolder
 from retrieval.parcels import check_generation, is_sketch, read_vectors
+from retrieval.view import IndexReader
 from runtime.archive import REGISTRY, VECTORS, ArchiveManifest
 from runtime.errors import SettingsRefused
 from runtime.home import Home
@@ -18,27 +21,63 @@ from runtime.writing import keys_in_use
 MANY_JOBS = 1_000_000_000
 
 
-def restore(manifest: ArchiveManifest, aside: Path, spool: Path) -> None:
+def restore(manifest: ArchiveManifest, aside: Path, spool: Path) -> tuple[str, ...]:
     """Make the registry, the vectors and the index of the home `aside` of unpacked files, and prove each against the others.
 
+    Returns what a home that was not whole lacked when it was exported.
     Raises ArchiveRefused, RowsRefused, VectorsRefused, IndexBroken, StorageFailed, EmbeddingsFailed.
     """
     registry = Registry.restored(aside, spool / REGISTRY, manifest.schema)
     try:
         _prove_rows(registry, manifest)
         _restore_vectors(manifest, aside, spool, keys_in_use(registry))
+        if manifest.index is not None:
+            _restore_index(manifest, aside)
+        lacking = _prove_view(registry, manifest, aside)
     finally:
         registry.close()
-    if manifest.index is not None:
-        folder = Home(aside).indexes / manifest.index
-        check_generation(folder, manifest.fingerprints, manifest.corpus_generation)
-        if folder.parent != IndexFolder(Home(aside).indexes, manifest.fingerprints, {}).folder:
-            raise ArchiveRefused("its index is in the folder of other encoders")
-        (folder.parent / CURRENT).symlink_to(folder.name)
     try:
         Switched.read(aside)
     except SettingsRefused as error:
         raise ArchiveRefused(str(error)) from error
+    return lacking
+
+
+def _restore_index(manifest: ArchiveManifest, aside: Path) -> None:
+    folder = Home(aside).indexes / str(manifest.index)
+    index = _index_of(manifest, aside)
+    check_generation(folder, manifest.fingerprints, manifest.corpus_generation, index.dimensions)
+    if folder.parent != index.folder:
+        raise ArchiveRefused("its index is in the folder of other encoders")
+    (folder.parent / CURRENT).symlink_to(folder.name)
+
+
+def _index_of(manifest: ArchiveManifest, aside: Path) -> IndexFolder:
+    dimensions = {space: int(one["dimension"]) for space, one in manifest.encoders.items()}
+    return IndexFolder(Home(aside).indexes, manifest.fingerprints, dimensions)
+
+
+def _prove_view(registry: Registry, manifest: ArchiveManifest, aside: Path) -> tuple[str, ...]:
+    """That index, rows and vectors open together as they do for a search, with every live item once."""
+    try:
+        view = IndexReader(_index_of(manifest, aside), registry, EmbeddingStore(Home(aside).embeddings)).view()
+        cases, passages, captions = view.cases, view.passages, view.cases.captions
+        kinds = (
+            (cases.ids, cases.alive, registry.case_captions(), (cases.pictures, captions.vectors, captions.lexical)),
+            (passages.ids, view.present, registry.passage_texts(), (passages.vectors, passages.lexical)),
+        )  # fmt: skip
+        fits = all(
+            sorted(compress(ids, there.tolist())) == [item for item, *_ in rows]
+            and all(len(leg) == len(ids) for leg in legs)
+            for ids, there, rows, legs in kinds
+        )
+    except IndexMismatch:
+        return ("vectors were missing when it was exported: run dermacite reindex",)
+    except (IndexBroken, ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
+        raise ArchiveRefused(f"its index does not fit its rows ({type(error).__name__})") from error
+    if not fits:
+        raise ArchiveRefused("its index does not hold what its rows say")
+    return ()
 
 
 def _prove_rows(registry: Registry, manifest: ArchiveManifest) -> None:

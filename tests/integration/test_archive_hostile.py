@@ -106,9 +106,15 @@ def _index(name: str, change: Callable[[bytes], bytes] = lambda _old: b"") -> Ch
     return lambda whole: whole.with_members({f"index/{name}": change(whole.members.get(f"index/{name}", b""))})
 
 
-def _pickled_array(_old: bytes) -> bytes:
+def _pickled_array() -> bytes:
     buffer = io.BytesIO()
     np.save(buffer, np.array([{"a": 1}], dtype=object), allow_pickle=True)
+    return buffer.getvalue()
+
+
+def _array(values: Any) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, values)
     return buffer.getvalue()
 
 
@@ -148,7 +154,12 @@ WHOLES: dict[str, tuple[Change, str]] = {
     "a damaged index": (_index("captions.npy", lambda old: old[:-1] + b"\1"), "files are damaged"),
     "a file too many in the index": (_index("more.json"), "leaves files out"),
     "an index that a server has": (_index("chroma.url", lambda _: b"http://127.0.0.1:9/"), "on a server"),
-    "an array of objects": (lambda whole: _listed(whole, "passages.npy", _pickled_array(b"")), "an array is none"),
+    "an array of objects": (lambda whole: _listed(whole, "passages.npy", _pickled_array()), "cannot be checked"),
+    "an index without an item": (lambda whole: _listed(whole, "cases.json", b"[]"), "does not"),
+    "an index with items that are none": (lambda whole: _listed(whole, "passages.json", b'[{"a": 1}]'), "does not"),
+    "an index whose words are broken": (lambda whole: _listed(whole, "captions.bm25/lengths.json", b"{}"), "does not"),
+    "an index of other vectors": (lambda whole: _listed(whole, "captions.npy", _array(np.zeros((6, 9), np.float32))),
+                                  "another shape"),
     "a program in Chroma's folder": (_index("chroma/run.py"), "Chroma folder"),
     "a function in Chroma": (_chroma(f"UPDATE collections SET config_json_str = '{FUNCTION}'"), "Chroma folder"),
     "a trigger in Chroma": (_chroma("CREATE TRIGGER t AFTER INSERT ON segments BEGIN DELETE FROM segments; END"), "Chroma"),
