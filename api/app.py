@@ -11,6 +11,7 @@ from litestar import Litestar, Router
 from litestar.di import Provide
 from litestar.types import ControllerRouterHandler
 
+from api.audit import list_audit
 from api.backend import Backend
 from api.cases import get_case, get_case_picture
 from api.diagnoses import diagnose
@@ -18,9 +19,19 @@ from api.documents import add_documents, delete_document, get_document, list_doc
 from api.errors import HANDLERS
 from api.guard import LoopbackOnly, add_security_headers
 from api.health import Readiness, live, ready
+from api.jobs import cancel_job, follow_job, get_job, list_jobs, retry_job
 from api.openapi import openapi_config
 from api.pages import get_document_file, get_page, get_page_image
 from api.search import search, search_by_picture
+from api.versions import (
+    approve_version,
+    compare_versions,
+    delete_version,
+    describe_version,
+    find_places,
+    list_passages,
+    retire_version,
+)
 from inference.types import MAX_PICTURES
 from runtime.service import Service
 
@@ -29,16 +40,17 @@ T = TypeVar("T")
 MEGABYTE = 1_000_000
 WORDS = MEGABYTE  # what the JSON of a request may take, alone or beside files
 FULL_SIZE_PDFS = 4  # PDFs of the largest size in one upload; more of them go one by one
-MAX_PARTS = 32  # of a form; the longest has 20 files and a source
+MAX_PARTS = 32  # of a form; the longest has 20 files and three words about them
+JOB_PATIENCE_S = 5.0  # for the file at hand when the process ends
 
 
 def create_app(service: Service) -> Litestar:
     """The application. It closes `service` when it ends. Answers only under loopback names: see api.guard."""
-    readiness = Readiness(service)
+    readiness, backend = Readiness(service), Backend(service)
     return Litestar(
         route_handlers=_routes(service),
-        dependencies={"backend": _always(Backend(service)), "readiness": _always(readiness)},
-        lifespan=[_lifespan(service, readiness)],
+        dependencies={"backend": _always(backend), "readiness": _always(readiness)},
+        lifespan=[_lifespan(backend, readiness)],
         middleware=[LoopbackOnly()],
         before_send=[add_security_headers],
         exception_handlers=HANDLERS,
@@ -61,25 +73,33 @@ def _routes(service: Service) -> list[ControllerRouterHandler]:
         Router("/", route_handlers=[search_by_picture], request_max_body_size=picture),
         Router("/", route_handlers=[add_documents], request_max_body_size=uploads),
         search, list_documents, get_document, delete_document, get_page, get_page_image, get_document_file,
-        get_case, get_case_picture, live, ready,
+        approve_version, retire_version, describe_version, delete_version, list_passages, compare_versions, find_places,
+        list_jobs, get_job, follow_job, cancel_job, retry_job, list_audit, get_case, get_case_picture, live, ready,
     ]  # fmt: skip
 
 
-def _lifespan(service: Service, readiness: Readiness) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:
+def _lifespan(backend: Backend, readiness: Readiness) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
         # Warming up goes on beside the first requests: a service with an encoder missing must be able to say so.
         try:
+            backend.worker.start()
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(readiness.warm_up)
                 yield
                 tasks.cancel_scope.cancel()  # a probe of a slow model must not hold up the end
         finally:
             with anyio.CancelScope(shield=True):
-                await service.close_models()
-                await anyio.to_thread.run_sync(service.close)
+                await backend.service.close_models()
+                await anyio.to_thread.run_sync(_close, backend)
 
     return lifespan
+
+
+def _close(backend: Backend) -> None:
+    # A job that does not end in time goes on with the next start: its files are stored, and its lock dies with us.
+    backend.worker.stop(JOB_PATIENCE_S)
+    backend.service.close()
 
 
 def _always(value: T) -> Provide:

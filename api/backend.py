@@ -6,6 +6,8 @@ from typing import TypeVar
 import anyio
 import anyio.to_thread
 
+from runtime.curation import Curator
+from runtime.jobs import JobWorker
 from runtime.service import Service
 
 T = TypeVar("T")
@@ -19,6 +21,7 @@ class Backend:
 
     def __init__(self, service: Service) -> None:
         self.service = service
+        self.worker = JobWorker(Curator(service))
         self._answers = anyio.CapacityLimiter(service.settings.workers)
         self._writes = anyio.CapacityLimiter(1)  # there is one writer in any case
         self._reads = anyio.CapacityLimiter(READERS)

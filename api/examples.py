@@ -5,6 +5,7 @@ from typing import Any
 from inference.abstention import NOTICE
 
 DOCUMENT_ID = "d-3b1f0a9c44e27d5186f0"
+OTHER_VERSION_ID = "3b" * 32
 VERSION_ID = "3b1f0a9c44e27d5186f0c2d94f6f0d7f9a5d1f1f6d2f4b7a8c9e0d1c2b3a4f5e"
 CASE_ID = "c-5d0f2f1b7e0a49c2a1c4b7de"
 PICTURE = "9f2c1d7e6b5a4c3d2e1f0a9b8c7d6e5f4a3b2c1d0e9f8a7b6c5d4e3f2a1b0c9d"
@@ -53,6 +54,10 @@ PASSAGE_EVIDENCE: dict[str, Any] = {
     "section": ["Topical treatment"],
     "first_page": 3,
     "last_page": 3,
+    "standing": "in_force",
+    "role": "body",
+    "header": None,
+    "ocr": None,
 }
 
 _TRACE: dict[str, Any] = {
@@ -185,11 +190,15 @@ SOURCE: dict[str, Any] = {
     "effective": "2024-01-31",
     "review": "2027-01-31",
     "language": "en",
+    "expires": "2029-01-31",
+    "grade": "1A",
+    "tags": ["skin"],
 }
 
 OUTCOME: dict[str, Any] = {
     "file": "psoriasis.pdf", "state": "added", "reason": None, "message": None, "page": None, "id": DOCUMENT_ID,
-    "pages": 3, "passages": 14, "cases": 0, "rejected": 0, "warnings": [],
+    "pages": 3, "passages": 14, "cases": 0, "rejected": 0, "warnings": [], "version": VERSION_ID,
+    "version_state": "live", "supersedes": None, "without_text": [],
 }  # fmt: skip
 
 REFUSED_OUTCOME: dict[str, Any] = {
@@ -199,30 +208,105 @@ REFUSED_OUTCOME: dict[str, Any] = {
     "page": 1, "id": None, "pages": 0, "passages": 0, "cases": 0, "rejected": 0, "warnings": [],
 }  # fmt: skip
 
-DOCUMENT: dict[str, Any] = {
-    "id": DOCUMENT_ID,
-    "source": SOURCE,
-    "version": {
-        "id": VERSION_ID, "document_id": DOCUMENT_ID, "state": "live", "text_sha256": PICTURE[::-1], "page_count": 3,
-        "passage_count": 14, "bytes": 81_140, "warnings": [], "created_at": "2025-05-04T09:30:00+00:00",
-    },
+VERSION: dict[str, Any] = {
+    "id": VERSION_ID, "document_id": DOCUMENT_ID, "number": 2, "state": "live", "source": SOURCE,
+    "text_sha256": PICTURE[::-1], "page_count": 3, "passage_count": 14, "bytes": 81_140, "warnings": [],
+    "created_at": "2025-05-04T09:30:00+00:00", "added_by": "dr.weber", "approved_by": "dr.lind",
+    "approved_at": "2025-05-06T08:00:00+00:00", "superseded_by": None,
 }  # fmt: skip
 
+DOCUMENT: dict[str, Any] = {"id": DOCUMENT_ID, "source": SOURCE, "version": VERSION, "versions": 2}
+
 DOCUMENT_DETAIL: dict[str, Any] = {
-    **DOCUMENT,
+    "id": DOCUMENT_ID,
+    "source": SOURCE,
+    "version": VERSION,
     "pages": [{"number": 1, "start": 0, "end": 1904, "state": "text", "reason": None}],
+    "versions": [
+        {**VERSION, "id": OTHER_VERSION_ID, "number": 1, "state": "superseded", "superseded_by": VERSION_ID},
+        VERSION,
+    ],
 }
 
 RECEIPT: dict[str, Any] = {
     "document_id": DOCUMENT_ID,
-    "version_id": VERSION_ID,
+    "versions": [VERSION_ID],
     "passages": 14,
-    "absent_from": ["registry", "vectors", "index", "files"],
+    "absent_from": ["registry", "vectors", "index", "lexical", "caches", "files", "disk"],
 }
+
+PASSAGE: dict[str, Any] = {
+    "id": PASSAGE_EVIDENCE["id"], "document_id": DOCUMENT_ID, "version_id": VERSION_ID, "start": PASSAGE_EVIDENCE["start"],
+    "end": PASSAGE_EVIDENCE["end"], "text": PASSAGE_EVIDENCE["text"], "first_page": 3, "last_page": 3,
+    "section": ["Topical treatment"], "source": SOURCE, "role": "body", "header": None, "ocr": None, "standing": "in_force",
+}  # fmt: skip
+
+_BEFORE = {
+    "id": "p-before", "first_page": 2, "last_page": 2, "section": ["Topical treatment"],
+    "text": "Offer betamethasone 0.05 % once daily for 4 weeks.",
+}  # fmt: skip
+
+DIFFERENCE: dict[str, Any] = {
+    "before": OTHER_VERSION_ID,
+    "after": VERSION_ID,
+    "unchanged": 12,
+    "changed": [
+        {
+            "before": _BEFORE,
+            "after": {**_BEFORE, "id": "p-after", "text": "Offer betamethasone 0.1 % once daily for 2 weeks."},
+            "similarity": 0.8,
+            "numbers_gone": ["0.05%", "4weeks"],
+            "numbers_new": ["0.1%", "2weeks"],
+        }
+    ],
+    "added": [],
+    "removed": [],
+    "answers": [
+        {
+            "answer_id": "a-5b1c1a3e7d9f4c2b8e60", "at": "2025-03-02T10:15:00+00:00", "outcome": "diagnosis", "key": "E6",
+            "item_id": "p-before", "cited": True,
+        }
+    ],
+}  # fmt: skip
+
+PLACE: dict[str, Any] = {"page": 3, "left": 0.1176, "top": 0.1312, "right": 0.7904, "bottom": 0.1457}
+
+JOB_ID = "j-5b1c1a3e7d9f4c2b8e60"
+
+JOB: dict[str, Any] = {
+    "id": JOB_ID, "kind": "ingest_documents", "state": "done", "actor": "dr.weber",
+    "options": {"approve": True, "document": None}, "created_at": "2025-05-04T09:29:58+00:00",
+    "started_at": "2025-05-04T09:29:59+00:00", "finished_at": "2025-05-04T09:30:02+00:00", "cancelled": False, "attempts": 1,
+    "reason": None, "message": None,
+    "items": [
+        {
+            "number": 1, "name": "psoriasis.pdf", "file": None, "source": None, "state": "live", "pages_done": 3,
+            "page_count": 3, "outcome": OUTCOME,
+        }
+    ],
+}  # fmt: skip
+
+JOB_EVENTS = """event: job
+data: {"id": "j-5b1c1a3e7d9f4c2b8e60", "kind": "ingest_documents", "state": "running", "attempts": 1}
+
+event: item
+data: {"number": 1, "name": "psoriasis.pdf", "state": "extracting", "pages_done": 2, "page_count": 3, "outcome": null}
+
+event: end
+data: {"id": "j-5b1c1a3e7d9f4c2b8e60", "state": "done", "items": []}
+"""
+
+AUDIT_ENTRY: dict[str, Any] = {
+    "id": 17, "at": "2025-05-06T08:00:00+00:00", "actor": "dr.lind", "action": "approve", "kind": "version",
+    "item": VERSION_ID, "details": {"was": "draft"},
+}  # fmt: skip
 
 PAGE: dict[str, Any] = {
     "document_id": DOCUMENT_ID, "version_id": VERSION_ID, "number": 3, "of": 3, "state": "text", "reason": None,
     "start": 3980, "end": 5122, "text": "Topical treatment\n\nOffer a potent topical corticosteroid once daily ...",
+    "confidence": None, "lines": [
+        {"start": 3980, "end": 3997, "page": 3, "left": 0.1176, "top": 0.0892, "right": 0.3812, "bottom": 0.1098}
+    ],
 }  # fmt: skip
 
 CASE: dict[str, Any] = {

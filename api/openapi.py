@@ -25,6 +25,7 @@ _PROBLEMS: dict[int, tuple[str, str, str]] = {
     400: ("invalid_request", "Invalid request", "The request does not fit the schema; `errors` lists every field."),
     403: ("origin_refused", "Foreign origin", "Requests from pages of other origins are refused."),
     404: ("not_found", "Not found", "no such document. List them: dermacite documents list"),
+    409: ("already_live", "Not in this state", "the version is live already; there is nothing to approve"),
     413: ("too_large", "Request Entity Too Large", "The body is larger than this route takes. Send less at once."),
     415: (
         "not_a_picture",
@@ -65,6 +66,12 @@ def example(container: Any, value: Any, description: str = "The answer", **other
 def binary(media_type: str, description: str) -> ResponseSpec:
     """An answer of bytes."""
     return ResponseSpec(bytes, generate_examples=False, description=description, media_type=media_type)
+
+
+def text(media_type: str, description: str, value: str) -> ResponseSpec:
+    """An answer of text with its example."""
+    shown = Example(summary="example", value=value)
+    return ResponseSpec(str, generate_examples=False, description=description, media_type=media_type, examples=[shown])
 
 
 def empty(description: str) -> ResponseSpec:

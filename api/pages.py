@@ -1,4 +1,7 @@
-"""The pages of a guideline as text and as pictures, and the file itself: where a citation leads."""
+"""The pages of a guideline as text and as pictures, and the file itself: where a citation leads.
+
+The id of a version opens that one, also when another took its place: what an old answer cited can still be read.
+"""
 
 from functools import partial
 from typing import Annotated, Any
@@ -15,7 +18,8 @@ from api.documents import DocumentId
 from api.openapi import binary, empty, example, problems
 from api.schemas import PageText
 from knowledge.errors import NotFound
-from knowledge.types import Document, Page
+from knowledge.places import unpacked
+from knowledge.types import DocumentVersion, Line, Page
 from runtime.service import Service
 
 JSON, PNG, PDF = "application/json", "image/png", "application/pdf"
@@ -67,44 +71,48 @@ async def get_document_file(
     document_id: DocumentId, request: Request[Any, Any, Any], backend: NamedDependency[Backend]
 ) -> Response[bytes]:
     """The entity tag is the sha256 of the file. One range of bytes can be asked for."""
-    document = await backend.read(lambda: backend.service.registry.document(document_id))
-    etag = etag_of(document.version.id)
+    found = await backend.read(lambda: backend.service.registry.version_named(document_id))
+    etag = etag_of(found.id)
     held = not_modified(request, etag)
     if held is not None:
         return held
     # Read whole, so that its checksum is verified whichever part is sent: damaged bytes are never served.
-    data = await backend.read(lambda: backend.service.blobs.get(document.version.id))
+    data = await backend.read(lambda: backend.service.blobs.get(found.id))
     response = ranged(request, data, PDF, etag)
-    response.headers["Content-Disposition"] = f'inline; filename="{document.id}.pdf"'
+    response.headers["Content-Disposition"] = f'inline; filename="{found.document_id}.pdf"'
     return response
 
 
 async def _picture(document_id: str, number: int, request: Request[Any, Any, Any], backend: Backend) -> Response[bytes]:
     service = backend.service
-    document, _ = await backend.read(partial(_page, service, document_id, number))
-    version = document.version.id
-    etag = etag_of(f"{version}-{number}")
+    version, _ = await backend.read(partial(_page, service, document_id, number))
+    etag = etag_of(f"{version.id}-{number}")
     response = not_modified(request, etag)
     if response is None:
-        drawn = await backend.draw(lambda: service.renderer.render(service.blobs.path(version), number))
+        drawn = await backend.draw(lambda: service.renderer.render(service.blobs.path(version.id), number))
         response = whole(drawn, PNG, etag)
     response.headers["Vary"] = "Accept"
     return response
 
 
 def _text(service: Service, document_id: str, number: int) -> PageText:
-    document, page = _page(service, document_id, number)
-    version = document.version
+    version, page = _page(service, document_id, number)
     text = service.blobs.get(version.text_sha256).decode() if version.text_sha256 else ""
     return PageText(
-        document.id, version.id, page.number, version.page_count, page.state, page.reason, page.start, page.end,
-        text[page.start : page.end],
+        version.document_id, version.id, page.number, version.page_count, page.state, page.reason, page.start, page.end,
+        text[page.start : page.end], page.confidence, tuple(one for one in lines_of(service, version.id) if one.page == number),
     )  # fmt: skip
 
 
-def _page(service: Service, document_id: str, number: int) -> tuple[Document, Page]:
-    document = service.registry.document(document_id)
-    for page in service.registry.pages(document.version.id):
+def lines_of(service: Service, version_id: str) -> list[Line]:
+    """The printed lines of a version; none of one from before they were kept."""
+    digest = service.registry.lines_of(version_id)
+    return [] if digest is None else unpacked(service.blobs.get(digest))
+
+
+def _page(service: Service, document_id: str, number: int) -> tuple[DocumentVersion, Page]:
+    version = service.registry.version_named(document_id)
+    for page in service.registry.pages(version.id):
         if page.number == number:
-            return document, page
-    raise NotFound(f"the document has no such page; it has {document.version.page_count}, counted from 1")
+            return version, page
+    raise NotFound(f"the document has no such page; it has {version.page_count}, counted from 1")

@@ -16,7 +16,10 @@ from inference.lookup import SearchOptions
 from inference.profiles import Layout
 from inference.types import Consultation, DiagnosisOptions, EngineFailure, GroupUse, ReportMode
 from knowledge.pictures import Picture
-from knowledge.types import Document, DocumentVersion, FileOutcome, Page, Source
+from knowledge.places import Place
+from knowledge.registry import AuditEntry
+from knowledge.registry.jobs import Job
+from knowledge.types import Document, DocumentVersion, FileOutcome, Line, Page, Passage, Source
 from retrieval.canary import LegCheck
 from retrieval.filters import DATES, Filters
 from retrieval.hybrid import Fusion
@@ -34,7 +37,7 @@ _ANY_JSON: TypeAdapter[Any] = TypeAdapter(Any)  # unlike `json`, refuses what is
 
 Id = Annotated[str, Field(min_length=1, max_length=200)]
 IsoDate = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$"), AfterValidator(_iso_date)]
-Line = Annotated[str, Field(min_length=1, max_length=500)]
+ShortText = Annotated[str, Field(min_length=1, max_length=500)]
 _FILTERS = "Only evidence for which all of this holds."
 _STRATEGY = (
     "A: captions are compared with the picture (encoders that share a space); B: with the words. Else as configured."
@@ -63,7 +66,7 @@ def _several(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
-Names = Annotated[tuple[Line, ...], BeforeValidator(_several), Field(max_length=50)]
+Names = Annotated[tuple[ShortText, ...], BeforeValidator(_several), Field(max_length=50)]
 
 
 class FiltersRequest(JsonText):
@@ -76,6 +79,14 @@ class FiltersRequest(JsonText):
     jurisdiction: Names = Field((), description="Passages: where the document applies.")
     language: Names = Field((), description="Passages: language of the document; `pt` finds `pt-BR` too.")
     document: Names = Field((), description="Passages: id of the document.")
+    grade: Names = Field((), description="Passages: strength of the document's evidence, as its publisher grades it.")
+    role: Names = Field(
+        (),
+        description="Passages: `body`, `table`, `caption`, `footnote`, `references`. Without it, all but references.",
+    )
+    standing: Names = Field(
+        (), description="Passages: `in_force` (without it, only these), `expired`, `superseded`, `retired`."
+    )
     effective_from: IsoDate | None = Field(
         None, description="Passages: of documents that took effect on this day or later."
     )
@@ -136,10 +147,10 @@ class DiagnosisRequest(JsonText):
     note: str = Field("", max_length=MAX_NOTE, description="What is seen and known, in the clinician's words.")
     age: int | None = Field(None, ge=0, le=130, strict=True, description="Years.")
     sex: Literal["female", "male", "other", "unknown"] | None = None
-    body_site: Line | None = Field(None, description="Where on the body.")
+    body_site: ShortText | None = Field(None, description="Where on the body.")
     lesion: Id | None = Field(None, description="For studies: reference cases of this lesion are kept back.")
     subject: Id | None = Field(None, description="For studies: reference cases of this subject are kept back.")
-    source: Line | None = Field(
+    source: ShortText | None = Field(
         None, description="For studies: address, file name or id of the original; cases from it are kept back."
     )
     options: OptionsRequest = Field(default_factory=OptionsRequest)
@@ -182,7 +193,7 @@ class PictureSearchRequest(_SearchRequest):
     hard_negatives: bool = Field(
         False, strict=True, description="True: only cases that look alike and are something else."
     )
-    against: Line | None = Field(
+    against: ShortText | None = Field(
         None, description="The diagnosis hard negatives must not have; without it, what most of the nearest cases have."
     )
 
@@ -190,14 +201,17 @@ class PictureSearchRequest(_SearchRequest):
 class SourceRequest(JsonText):
     """Where a document comes from. Without it the title is taken from the document."""
 
-    title: Line
-    publisher: Line | None = None
+    title: ShortText
+    publisher: ShortText | None = None
     url: str | None = Field(None, max_length=2_000, pattern=r"^https?://\S+$")
-    licence: Line | None = Field(None, description="SPDX id where there is one, else its text.")
-    jurisdiction: Line | None = None
-    edition: Line | None = None
+    licence: ShortText | None = Field(None, description="SPDX id where there is one, else its text.")
+    jurisdiction: ShortText | None = None
+    edition: ShortText | None = None
     effective: IsoDate | None = Field(None, description="In force from.")
     review: IsoDate | None = Field(None, description="Due for review on.")
+    expires: IsoDate | None = Field(None, description="No longer in force from this day on.")
+    grade: ShortText | None = Field(None, description="Strength of its evidence, as its publisher grades it.")
+    tags: tuple[ShortText, ...] = Field((), max_length=50)
     language: str | None = Field(
         None,
         pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}$",
@@ -227,10 +241,15 @@ class PictureSearchForm:
 
 @dataclass
 class DocumentsForm:
-    """1 to 20 PDFs; `source` only where there is exactly one."""
+    """1 to 20 PDFs; `source` and `document` only where there is exactly one.
+
+    `document` is the id of the document that the file is a new version of; `draft` waits for an approval.
+    """
 
     files: list[UploadFile]
     source: SourceRequest | None = None
+    document: str | None = None
+    draft: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,17 +268,42 @@ class DocumentList:
 
 @dataclass(frozen=True, slots=True)
 class DocumentDetail:
-    """A guideline with what reading each of its pages gave."""
+    """A guideline: one version of it, what reading each of its pages gave, and all versions, the earliest first."""
 
     id: str
     source: Source
     version: DocumentVersion
     pages: tuple[Page, ...]
+    versions: tuple[DocumentVersion, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PassageList:
+    """Every passage of a version, in the order of the document."""
+
+    passages: tuple[Passage, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class JobList:
+    """The newest jobs, newest first."""
+
+    jobs: tuple[Job, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AuditList:
+    """Who did what to what, the earliest first. Ask on with `after` = the last id."""
+
+    entries: tuple[AuditEntry, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class PageText:
-    """Text of one page. `start` and `end` place it in the version's text, where citations have their spans."""
+    """Text of one page. `start` and `end` place it in the version's text, where citations have their spans.
+
+    `lines` say where each printed line of it is on the page; `confidence` how sure text recognition was, where it read it.
+    """
 
     document_id: str
     version_id: str
@@ -270,6 +314,15 @@ class PageText:
     start: int
     end: int
     text: str
+    confidence: float | None
+    lines: tuple[Line, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceList:
+    """Rectangles on pages, in fractions 0..1 of the page as it is drawn, from its top left corner."""
+
+    places: tuple[Place, ...]
 
 
 @dataclass(frozen=True, slots=True)

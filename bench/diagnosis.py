@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 
 from inference.types import Consultation
-from runtime.cli.knowledge import uploads_of
+from runtime.cli.ingesting import uploads_of
 from runtime.curation import Curator
 from runtime.demo import CONSULTATIONS, SAMPLE
 from runtime.service import Service, open_service

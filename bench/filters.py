@@ -46,7 +46,7 @@ def main() -> None:
 def _passage_facets(rng: np.random.Generator) -> Facets:
     """A jurisdiction is named by the share of the documents that it and the smaller ones have together."""
     names = [f"d-{number}" for number in range(DOCUMENTS)]
-    documents = Column().extended(names[at] for at in rng.integers(0, DOCUMENTS, ROWS))
+    documents = Column().extended(f"body {names[at]}" for at in rng.integers(0, DOCUMENTS, ROWS))
     shares = sorted(SHARES.items(), key=lambda one: one[1])
     versions: dict[str, VersionFacts] = {}
     for at, name in enumerate(names):

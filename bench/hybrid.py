@@ -42,7 +42,7 @@ from retrieval.types import Mask, Vectors
 from retrieval.vectors import ExactVectors
 from retrieval.view import Collection
 from runtime.building import build_in_child
-from runtime.cli.knowledge import uploads_of
+from runtime.cli.ingesting import uploads_of
 from runtime.curation import Curator
 from runtime.demo import SAMPLE
 from runtime.service import Service, open_service

@@ -25,7 +25,7 @@ import httpx
 from inference.engines import ChatRequest, Completion, LabelScore
 from inference.engines import openai_wire as wire
 from inference.types import Consultation
-from runtime.cli.knowledge import uploads_of
+from runtime.cli.ingesting import uploads_of
 from runtime.curation import Curator
 from runtime.demo import SAMPLE
 from runtime.service import Service, open_service

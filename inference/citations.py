@@ -49,7 +49,8 @@ class CitationVerifier:
         if stored[citation.start : citation.end] != citation.quote:
             return replace(citation, verdict=Verdict.UNSUPPORTED, problem="the quote is not in the stored text")
         verdict, problem = judge(statement.text, citation.quote)
-        return replace(citation, page=self._page(evidence, citation.start), verdict=verdict, problem=problem)
+        page = self._page(evidence, citation.start)
+        return replace(citation, page=page, verdict=verdict, problem=problem, ocr=evidence.ocr)
 
     def _stored_text(self, evidence: Evidence, texts: dict[str, str]) -> str:
         if evidence.kind is EvidenceKind.CASE:

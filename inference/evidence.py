@@ -72,6 +72,9 @@ def _passage(found: Found, passage: Passage) -> Evidence:
         first_page=passage.first_page,
         last_page=passage.last_page,
         standing=passage.standing,
+        role=passage.role,
+        header=passage.header,
+        ocr=passage.ocr,
         **_scores(found),
     )
 

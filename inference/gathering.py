@@ -15,11 +15,11 @@ from inference.labels import group_of
 from inference.stored_texts import passage_texts
 from inference.types import Candidate, Consultation, DiagnosisOptions, Evidence
 from knowledge.registry import Registry
-from knowledge.types import ReferenceCase
+from knowledge.types import ADVICE, ReferenceCase
 from retrieval import search
 from retrieval.cases import CaseOptions
 from retrieval.expansion import morphology_words
-from retrieval.filters import OF_CASES, Filters, Narrowed, narrowed
+from retrieval.filters import OF_CASES, Filters, Narrowed, narrowed, of_roles
 from retrieval.hybrid import HybridOptions
 from retrieval.leakage import Probe
 from retrieval.protocols import Reranker
@@ -101,7 +101,7 @@ class Gatherer:
         view = self._reader.view()
         if self._calibration is None or self._calibration[0] != view.generation:
             self._calibration = (view.generation, Calibration.load(view.generation))
-        searched = narrowed(view, filters)
+        searched = narrowed(of_roles(view, ADVICE), filters)
         if filters.on(OF_CASES):
             searched = replace(searched, warnings=(*searched.warnings, CALIBRATED_ON_ALL))
         return searched, self._calibration[1]

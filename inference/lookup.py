@@ -13,14 +13,18 @@ from inference.stored_texts import captions, passage_texts
 from inference.types import Evidence, EvidenceKind
 from knowledge.pictures import Picture
 from knowledge.registry import Registry
+from knowledge.types import FOUND
 from retrieval import search
 from retrieval.cases import CaseOptions
-from retrieval.filters import Filters, narrowed
+from retrieval.filters import Filters, narrowed, of_roles
 from retrieval.hybrid import Fusion, HybridOptions
 from retrieval.protocols import Reranker
 from retrieval.reranking import Reranking
 from retrieval.types import Explanation, Ranking
 from retrieval.view import IndexReader
+
+# Of a version that is superseded between search and reading, neither it nor its successor would be in the answer.
+AGAIN = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +82,17 @@ class Lookup:
         Raises ConsultationRefused when there is nothing to search for, or what is asked for cannot be had.
         """
         self._check(text, picture, options)
+        for _ in range(AGAIN):
+            found, whole = self._once(text, picture, options)
+            if whole:
+                break
+        return found
+
+    def _once(self, text: str, picture: Picture | None, options: SearchOptions) -> tuple[SearchResult, bool]:
+        """What is found, and whether all of it was still there to be read."""
         clock = StepClock()
-        searched = narrowed(self._reader.view(), options.filters)
+        view = self._reader.view()
+        searched = narrowed(view if options.filters.role else of_roles(view, FOUND), options.filters)
         view = searched.view
         by_text = replace(self._passages, k=options.k, fusion=options.fusion or self._passages.fusion)
         passages = cases = Ranking(())
@@ -98,7 +111,7 @@ class Lookup:
                 asked = replace(by_text, cosine_floor=-1.0, reranking=reading)
                 cases = search.captions(view, self._encoders, text, asked)
         ledger = self._hydrated(passages, cases, options.filters)
-        return SearchResult(
+        found = SearchResult(
             passages=tuple(item for item in ledger if item.kind is EvidenceKind.PASSAGE),
             cases=tuple(item for item in ledger if item.kind is EvidenceKind.CASE),
             cases_by="picture" if picture is not None else "text",
@@ -110,6 +123,7 @@ class Lookup:
                 if ranking.explanation is not None
             },
         )
+        return found, len(ledger) == len(passages.hits) + len(cases.hits)
 
     def _check(self, text: str, picture: Picture | None, options: SearchOptions) -> None:
         if not text.strip() and picture is None:

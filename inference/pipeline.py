@@ -15,6 +15,7 @@ from inference.citations import CitationVerifier
 from inference.consulting import Consulting
 from inference.events import Event, Outcome
 from inference.gathering import Gatherer, GatheringSettings
+from inference.keeping import Keeper
 from inference.parts import Parts
 from inference.reference_shelf import ReferenceShelf
 from inference.types import Answer, Consultation, DiagnosisOptions
@@ -36,8 +37,9 @@ class Pipeline:
 
     def __init__(
         self, gatherer: Gatherer, verifier: CitationVerifier, shelf: ReferenceShelf, settings: PipelineSettings,
-        configuration: Mapping[str, Any], models: ServedModels = ServedModels(),
+        configuration: Mapping[str, Any], models: ServedModels = ServedModels(), keeper: Keeper | None = None,
     ) -> None:  # fmt: skip
+        self._keeper = keeper
         self._parts = Parts(gatherer, verifier, shelf, models, settings.thresholds, configuration, self._blocking)
         self._workers = settings.workers
         self._limiter: anyio.CapacityLimiter | None = None
@@ -82,6 +84,8 @@ class Pipeline:
         consulting = Consulting(self._parts, searched, calibration, consultation, options)
         async with aclosing(consulting.events()) as events:
             async for event in events:
+                if isinstance(event, Outcome) and self._keeper is not None:
+                    event = Outcome(await self._blocking(partial(self._keeper.keep, event.answer)))
                 yield event
 
     async def _blocking(self, work: Callable[[], T]) -> T:

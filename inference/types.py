@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from inference.profiles.types import Layout
 from knowledge.pictures import Picture
-from knowledge.types import Standing
+from knowledge.types import Role, Standing
 from retrieval.filters import Filters
 from retrieval.hybrid import Fusion
 from retrieval.types import Explanation
@@ -97,7 +97,8 @@ class Evidence:
 
     `scores` and `ranks` are per leg of the search that found it; `found_by` says which parts of the consultation did,
     `used_in` which prompts of served models it stood in. Where parts were fused, `score` is theirs: retrieval.subqueries.
-    `standing` is a passage's: one that is not in force was asked for.
+    Of a passage: `standing` (one that is not in force was asked for), `role` in its document, `header` of the table whose
+    rows it is, `ocr` how sure text recognition was (0..1; None: the file's own text was read).
     """
 
     key: str
@@ -122,6 +123,9 @@ class Evidence:
     last_page: int | None = None
     used_in: tuple[str, ...] = ()
     standing: Standing | None = None
+    role: Role | None = None
+    header: str | None = None
+    ocr: float | None = None
 
 
 class Verdict(StrEnum):
@@ -134,7 +138,10 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Citation:
-    """A quote of one piece of evidence. `page` is where the quote begins; `problem` says why it is not supported."""
+    """A quote of one piece of evidence. `page` is where the quote begins; `problem` says why it is not supported.
+
+    `ocr` is there where text recognition read the quote: how sure it was. Compare such numbers with the page.
+    """
 
     evidence: str
     quote: str
@@ -143,6 +150,7 @@ class Citation:
     page: int | None = None
     verdict: Verdict = Verdict.UNSUPPORTED
     problem: str | None = None
+    ocr: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,7 +269,8 @@ class Trace:
     `excluded` counts what the leak guard kept back by reason; `excluded_ids` says which, where it was asked for.
     `voters` are the ids of all reference cases that voted, nearest first; the ledger shows only some of them.
     `stages` are the questions put to served models. `explanations` says, by part of the question, how each search for
-    passages came to its ranking; of the note it holds only words that the lexicon knows.
+    passages came to its ranking; of the note it holds only words that the lexicon knows. `kept_as` is the id under which
+    a service that is set to do so remembers which evidence the answer showed.
     """
 
     configuration: Mapping[str, Any]
@@ -271,6 +280,7 @@ class Trace:
     voters: tuple[str, ...] = ()
     stages: tuple[StageRecord, ...] = ()
     explanations: Mapping[str, Explanation] = field(default_factory=dict)
+    kept_as: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

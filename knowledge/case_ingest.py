@@ -69,7 +69,8 @@ class CaseIngest:
         if isinstance(row, RejectedRow):
             return row
         try:
-            data = row.picture.read_bytes()
+            with row.picture.open("rb") as file:
+                data = file.read(self._limits.bytes + 1)
             original = hashlib.sha256(data).hexdigest()
             case_id = _case_id(dataset, original, row)
             first, first_id = seen.setdefault(original, (row.row, case_id))

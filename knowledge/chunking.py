@@ -1,26 +1,30 @@
 """Cutting a document's text into passages along its structure.
 
-A passage never crosses a heading. Within a section whole paragraphs, lists and tables are packed up to `max_tokens`;
-what is longer is cut at its lines, and a longer line at its sentences. A heading's own line belongs to no passage: it
-is in the `section` path of every passage below it.
+A passage never crosses a heading, and is of one role: a table, a caption, a footnote or the list of references is never
+mixed with what stands around it. Within that whole paragraphs, lists and tables are packed up to `max_tokens`; what is
+longer is cut at its lines, and a longer line at its sentences. A heading's own line belongs to no passage: it is in the
+`section` path of every passage below it. Nor do the header rows of a table: they are the `header` of every passage of it.
 """
 
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import cast
 
 from semchunk.semchunk import chunk
 
-from knowledge.types import Cut, ExtractedText, Heading
+from knowledge.types import Cut, ExtractedText, Heading, Role, Stretch
 
-CHUNKER = "structure-1"
+CHUNKER = "structure-2"
 """Version of the rules in this module. It is part of every passage's id: a change of rules is a change of ids."""
 
 _PARAGRAPH = re.compile(r"\S(?:.*\S)?(?:\n[^\S\n]*\S(?:.*\S)?)*")
 _LINE = re.compile(r"\S(?:.*\S)?")
+
+_MOST_CHARACTERS = 50
+"""Characters that one token stands for at most; an English one has four."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +38,13 @@ class _Piece:
 
 @dataclass(frozen=True, slots=True)
 class _Section:
-    """Half-open span of the text between two headings, with the titles above it, outermost first."""
+    """Half-open span of the text of one role between two headings, with the titles above it, outermost first."""
 
     start: int
     end: int
     path: tuple[str, ...]
+    role: Role = Role.BODY
+    header: str | None = None
 
 
 def cut_passages(
@@ -50,34 +56,58 @@ def cut_passages(
 ) -> tuple[Cut, ...]:
     """Passages of a document in reading order; none for a text of white space only.
 
-    Every character that is neither white nor part of a heading is in exactly one passage. A passage has at most
-    `max_tokens` tokens, unless a single character has more; one with fewer than `min_tokens` is joined with its
-    neighbour where the section and `max_tokens` allow. `count_tokens` is called about three times per paragraph.
+    Every character that is neither white nor part of a heading or of a table's header is in exactly one passage. A
+    passage has at most `max_tokens` tokens with its header, unless a single character has more; a header that leaves
+    no room for a row is cut as text instead. A passage with fewer than `min_tokens` is joined with its neighbour where
+    section, role and `max_tokens` allow. `count_tokens` is called about three times per paragraph.
     Raises ValueError unless 0 <= min_tokens <= max_tokens and max_tokens >= 1.
     """
     if not 0 <= min_tokens <= max_tokens or max_tokens < 1:
         raise ValueError("0 <= min_tokens <= max_tokens and max_tokens >= 1 must hold")
     cutter = _Cutter(extracted.text, count_tokens, max_tokens, min_tokens)
-    sections = list(_sections(extracted.text, extracted.headings))
-    cuts = tuple(_cuts(extracted, cutter, sections))
+    parts = [
+        part
+        for section in _sections(extracted.text, extracted.headings)
+        for part in _of_one_role(section, extracted.stretches)
+    ]
+    cuts = tuple(cut for part in parts for cut in _cuts(extracted, cutter, part))
     if cuts:
         return cuts
     # Nothing but headings (slides, a poster): better cut as plain text than lost.
-    return tuple(_cuts(extracted, cutter, [_Section(0, len(extracted.text), ())]))
+    return tuple(_cuts(extracted, cutter, _Section(0, len(extracted.text), ())))
 
 
-def _cuts(extracted: ExtractedText, cutter: "_Cutter", sections: Sequence[_Section]) -> Iterator[Cut]:
+def _of_one_role(section: _Section, stretches: Sequence[Stretch]) -> Iterator[_Section]:
+    """A section in parts of one role each."""
+    at = section.start
+    first = bisect_right(stretches, section.start, key=lambda stretch: stretch.end)
+    for stretch in stretches[first:]:
+        if stretch.start >= section.end:
+            break
+        start, end = max(at, stretch.start), min(section.end, stretch.end)
+        yield replace(section, start=at, end=start)
+        yield replace(section, start=start, end=end, role=stretch.role, header=stretch.header)
+        at = end
+    yield replace(section, start=at)
+
+
+def _cuts(extracted: ExtractedText, cutter: "_Cutter", part: _Section) -> Iterator[Cut]:
     with_text = [page for page in extracted.pages if page.end > page.start]
     starts = [page.start for page in with_text]
-    for section in sections:
-        for piece in cutter.cut(section.start, section.end):
-            text = extracted.text[piece.start : piece.end]
-            if with_text:
-                first = with_text[max(0, bisect_right(starts, piece.start) - 1)].number
-                last = with_text[max(0, bisect_right(starts, piece.end - 1) - 1)].number
-            else:
-                first = last = 1
-            yield Cut(piece.start, piece.end, text, first, last, section.path, piece.tokens)
+    start, header = part.start, part.header
+    if header is not None and extracted.text.startswith(header, start):
+        start += len(header)
+    if header is not None and not (extracted.text[start : part.end].strip() and cutter.has_room(header)):
+        # Nothing but its header, or a header as long as a passage: text like any other.
+        start, header = part.start, None
+    for piece in cutter.under(header).cut(start, part.end):
+        text = extracted.text[piece.start : piece.end]
+        if with_text:
+            first = with_text[max(0, bisect_right(starts, piece.start) - 1)].number
+            last = with_text[max(0, bisect_right(starts, piece.end - 1) - 1)].number
+        else:
+            first = last = 1
+        yield Cut(piece.start, piece.end, text, first, last, part.path, piece.tokens, part.role, header)
 
 
 def _sections(text: str, headings: Sequence[Heading]) -> Iterator[_Section]:
@@ -97,16 +127,30 @@ class _Cutter:
 
     def __init__(self, text: str, count: Callable[[str], int], most: int, least: int) -> None:
         self._text = text
-        self._count = count
+        self._counter = count
         self._most = most
         self._least = least
         # Tokens that the counter adds to any text (start and end marks): to be counted once, not once per piece.
         self._marks = count("")
 
+    def has_room(self, header: str) -> bool:
+        """Whether a header leaves at least half of a passage to the rows under it."""
+        return 2 * (self._count(f"{header}\n") - self._marks) <= self._most - self._marks
+
+    def under(self, header: str | None) -> "_Cutter":
+        """A cutter of the rows of a table, whose header counts in every passage."""
+        if header is None:
+            return self
+        return _Cutter(self._text, lambda text: self._count(f"{header}\n{text}"), self._most, self._least)
+
     def cut(self, start: int, end: int) -> list[_Piece]:
         """Passages of one section, each with its exact number of tokens."""
         packed = self._pack(list(self._pieces(start, end)))
         return self._settle_tail(packed)
+
+    def _count(self, text: str) -> int:
+        # A tokenizer may take a word of a million letters for one unknown token; nobody could quote or search that.
+        return max(self._counter(text), len(text) // _MOST_CHARACTERS)
 
     def _tokens(self, start: int, end: int) -> int:
         return self._count(self._text[start:end])

@@ -6,16 +6,20 @@ unreferenced blob, which nothing finds and the next clean-up removes.
 
 import hashlib
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from knowledge.blobs import BlobStore
 from knowledge.chunking import CHUNKER, cut_passages
-from knowledge.errors import DocumentRefused
+from knowledge.errors import DocumentRefused, NotFound
 from knowledge.languages import language_of
 from knowledge.pdf import PdfExtractor
+from knowledge.pdf.repairs import repair
+from knowledge.places import packed
 from knowledge.preparation import Preparation, short_hash
-from knowledge.registry import NewVersion, Registry
+from knowledge.registry import NewVersion, Registry, document_id_of
+from knowledge.registry.jobs import ItemEnd
 from knowledge.types import (
     Cut,
     Document,
@@ -26,9 +30,12 @@ from knowledge.types import (
     PageState,
     Source,
     VersionState,
+    searched_text,
 )
 
 PASSAGE_TOKENS = 200  # of the passage encoder; a passage is one thought, and MiniLM reads 256 at most
+TEXT_STATES = (PageState.TEXT, PageState.OCR)
+MAX_TITLE = 300  # characters of a title taken from the file's name
 NEVER_BY_ITSELF = (
     "an older edition than the one in force: it was put in as superseded. Approve it to make it the one in force"
 )
@@ -66,43 +73,49 @@ class DocumentIngest:
             return refusal(name, error)
 
     def stored(
-        self, version_id: str, name: str, source: Source | None, intent: Intent, extracted: ExtractedText
-    ) -> FileOutcome:
-        """A PDF that is in the store and was read. Raises StorageFailed, NotFound, and DocumentRefused without passages."""
+        self, version_id: str, name: str, source: Source | None, intent: Intent, extracted: ExtractedText,
+        item: tuple[str, int] | None = None,
+    ) -> FileOutcome:  # fmt: skip
+        """A PDF that is in the store and was read. Raises StorageFailed, NotFound, and DocumentRefused without passages.
+
+        `item` is the job and the number of its file that come to their end by this: when the outcome says added, the job
+        says so too.
+        """
         cuts = cut_passages(extracted, self._preparation.count_tokens, max_tokens=PASSAGE_TOKENS)
         if not cuts:
             raise DocumentRefused("no_text", "The document has no text to cite. If it was scanned, run OCR first.")
         passages = [(_passage_id(version_id, cut), cut) for cut in cuts]
-        self._preparation.passages([cut.text for cut in cuts])
-        known = self._document(source, intent)
+        self._preparation.passages([searched_text(cut.text, cut.header) for cut in cuts])
+        known = self._document(version_id, source, intent)
         state = _state_for(source, intent, known)
-        source = source or Source(title=extracted.title or Path(name).stem)
+        source = source or Source(title=extracted.title or _title_from(name))
         new = NewVersion(
             version_id,
             source if source.language else replace(source, language=language_of(extracted.text)),
             size=self._blobs.path(version_id).stat().st_size,
             text_sha256=self._blobs.put(extracted.text.encode()),
+            lines_sha256=self._blobs.put(packed(extracted.lines)) if extracted.lines else None,
             pages=extracted.pages,
             passages=passages,
             warnings=extracted.warnings,
             document_id=known.id if known else None,
         )
-        added = self._registry.add_version(new, state, intent.actor)
-        if added is None:  # the same bytes came in twice at once
-            return self.unchanged(version_id, name)
         warnings = (*extracted.warnings, *_lost_pages(extracted))
-        return FileOutcome(
-            name, Outcome.ADDED, id=added.document_id, pages=len(extracted.pages), passages=len(passages),
+        outcome = FileOutcome(
+            name, Outcome.ADDED, id=known.id if known else document_id_of(version_id),
+            pages=len(extracted.pages), passages=len(passages),
             warnings=(*warnings, NEVER_BY_ITSELF) if state is VersionState.SUPERSEDED else warnings,
             version=version_id, version_state=state, supersedes=_superseded(known, state),
             without_text=tuple(_without_text(extracted)),
         )  # fmt: skip
+        added = self._registry.add_version(new, state, intent.actor, ItemEnd(*item, outcome) if item else None)
+        return self.unchanged(version_id, name) if added is None else outcome  # the same bytes came in twice at once
 
-    def unchanged(self, version_id: str, name: str, state: Outcome = Outcome.UNCHANGED) -> FileOutcome:
+    def unchanged(self, version_id: str, name: str) -> FileOutcome:
         """What to say of bytes that are a version already."""
         version = self._registry.version(version_id)
         return FileOutcome(
-            name, state, id=version.document_id, pages=version.page_count, passages=version.passage_count,
+            name, Outcome.UNCHANGED, id=version.document_id, pages=version.page_count, passages=version.passage_count,
             version=version_id, version_state=version.state,
         )  # fmt: skip
 
@@ -111,10 +124,13 @@ class DocumentIngest:
         if digest not in self._registry.blobs_in_use():
             self._blobs.delete(digest)
 
-    def _document(self, source: Source | None, intent: Intent) -> Document | None:
-        """The document that new bytes are a version of: the one named, else the one with this title and publisher."""
+    def _document(self, version_id: str, source: Source | None, intent: Intent) -> Document | None:
+        """The document that new bytes are a version of: the one named, the one they began and were deleted from, else the
+        one with this title and publisher."""
         if intent.document_id is not None:
             return self._registry.document(intent.document_id)
+        with suppress(NotFound):
+            return self._registry.document(document_id_of(version_id))
         if source is None or source.publisher is None:
             return None  # a title alone, perhaps read from the file, names no document for sure
         same = [one for one in self._registry.documents() if _identity(one.source) == _identity(source)]
@@ -124,6 +140,11 @@ class DocumentIngest:
 def refusal(name: str, error: DocumentRefused) -> FileOutcome:
     """What to say of a file that is no document."""
     return FileOutcome(name, Outcome.REFUSED, error.reason, str(error), error.page)
+
+
+def _title_from(name: str) -> str:
+    """A file's name as a title that can be stored and printed: names may hold line ends and bytes that are no text."""
+    return " ".join(repair(Path(name).stem).split())[:MAX_TITLE] or "untitled"
 
 
 def _identity(source: Source) -> tuple[str, ...]:
@@ -152,11 +173,11 @@ def _passage_id(version_id: str, cut: Cut) -> str:
 
 def _lost_pages(extracted: ExtractedText) -> Iterator[str]:
     for page in extracted.pages:
-        if page.state is not PageState.TEXT:
+        if page.state not in TEXT_STATES:
             yield f"page {page.number}: {page.reason or page.state.value}"
 
 
 def _without_text(extracted: ExtractedText) -> Iterator[PageOutcome]:
     for page in extracted.pages:
-        if page.state is not PageState.TEXT:
+        if page.state not in TEXT_STATES:
             yield PageOutcome(page.number, page.state, page.reason)

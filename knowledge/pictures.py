@@ -11,7 +11,6 @@ against 12.0 MiB and 0.9 against 3.5 s on a 12 megapixel photograph (JPEG at qua
 import hashlib
 import importlib
 import io
-import re
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -26,12 +25,21 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from knowledge.errors import PictureRefused
-from knowledge.pixels import measure, upright_rgb
+from knowledge.picture_files import (
+    jpeg_cannot_hold,
+    jpeg_parts_exceed,
+    jpeg_scans_exceed,
+    png_lacks_rows,
+    png_parts_exceed,
+)
+from knowledge.pixels import ends_black, measure, upright_rgb
 
 WEBP_MAX_SIDE: Final = 16_383  # px; the largest side the stored form can hold
 
 # A camera writes 1 to 10 scans. At 50 megapixels a scan of 75 bytes costs 33 ms: 20 MB of them would take hours.
 _MAX_JPEG_SCANS: Final = 100
+# Segments or chunks: files of 20 MB have a few thousand. Pillow takes 4 us for each, so for 20 MB of empty ones 20 s.
+_MAX_PARTS: Final = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +91,8 @@ class Picture:
 def admit_picture(data: bytes, limits: PictureLimits = DEFAULT_LIMITS) -> Picture:
     """Decode `data` within `limits`, or raise PictureRefused.
 
-    Reasons: empty_file, too_large, not_a_picture, format_not_supported, too_many_pixels, too_small, too_many_scans,
-    animated, truncated, broken. Everything but the last two is known before a pixel is decoded.
+    Reasons: empty_file, too_large, not_a_picture, format_not_supported, too_many_parts, too_many_pixels, too_small,
+    too_many_scans, animated, truncated, broken. Everything but the last two is known before a pixel is decoded.
     """
     if not data:
         raise PictureRefused("empty_file", "The file is empty. Send it again, or take the picture anew.")
@@ -161,9 +169,17 @@ def _hush_pillow() -> None:
 def _decoded(data: bytes, container: str, limits: PictureLimits) -> Image.Image:
     """Upright sRGB pixels. What the decoder held is freed on return: at 50 megapixels it is 200 MB."""
     _hush_pillow()
+    _check_parts(data, container)
     image = _guarded(lambda: _opened(data, container), data, container)
     _check_header(image, data, container, limits)
-    return _guarded(lambda: _pixels(image), data, container)
+    return _guarded(lambda: _pixels(image, data, container), data, container)
+
+
+def _check_parts(data: bytes, container: str) -> None:
+    exceed = {"JPEG": jpeg_parts_exceed, "PNG": png_parts_exceed}.get(container)
+    if exceed is not None and exceed(data, _MAX_PARTS):
+        message = f"The file has more than {_MAX_PARTS} parts, which no camera writes. Save it anew."
+        raise PictureRefused("too_many_parts", message)
 
 
 def _opened(data: bytes, container: str) -> Image.Image:
@@ -171,8 +187,17 @@ def _opened(data: bytes, container: str) -> Image.Image:
     return decoder(io.BytesIO(data)) if decoder else Image.open(io.BytesIO(data), formats=(container,))
 
 
-def _pixels(image: Image.Image) -> Image.Image:
+class _PixelsMissing(Exception):
+    """The decoder was content, but the bytes do not hold the whole picture."""
+
+
+def _pixels(image: Image.Image, data: bytes, container: str) -> Image.Image:
+    if container == "JPEG" and jpeg_cannot_hold(data, *image.size):
+        raise _PixelsMissing
     image.load()
+    # A look at the end spares nearly every picture from being unpacked twice.
+    if container == "PNG" and ends_black(image) and png_lacks_rows(data):
+        raise _PixelsMissing
     return upright_rgb(image)
 
 
@@ -214,21 +239,6 @@ def _check_header(image: Image.Image, data: bytes, container: str, limits: Pictu
     if container != "HEIF" and getattr(image, "n_frames", 1) > 1:
         message = "The picture is animated, and which frame is meant is not ours to guess. Send one still picture."
         raise PictureRefused("animated", message)
-    if container == "JPEG" and _scans_exceed(data, _MAX_JPEG_SCANS):
+    if container == "JPEG" and jpeg_scans_exceed(data, _MAX_JPEG_SCANS):
         message = f"The JPEG has more than {_MAX_JPEG_SCANS} scans, which no camera writes. Save it anew."
         raise PictureRefused("too_many_scans", message)
-
-
-_JPEG_MARKER: Final = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]")  # those followed by a length, and the end marker
-
-
-def _scans_exceed(data: bytes, most: int) -> bool:
-    """Walk the segments up to the end-of-image marker (thumbnails inside segments and appended videos do not count)."""
-    scans, position = 0, 2
-    while scans <= most and (marker := _JPEG_MARKER.search(data, position)):
-        position = marker.end()
-        if data[position - 1] == 0xD9:
-            break
-        scans += data[position - 1] == 0xDA
-        position += int.from_bytes(data[position : position + 2], "big")
-    return scans > most

@@ -43,6 +43,12 @@ def upright_rgb(image: Image.Image) -> Image.Image:
     return rgb if turn is None else rgb.transpose(turn)
 
 
+def ends_black(image: Image.Image) -> bool:
+    """Whether the last two rows of a loaded image are all zeros, as rows are that were never decoded."""
+    width, height = image.size
+    return image.crop((0, max(0, height - 2), width, height)).getbbox(alpha_only=False) is None
+
+
 def measure(image: Image.Image) -> tuple[float, float, float]:
     """`(sharpness, exposure, contrast)` of an RGB image, all on a 256 x 256 luma copy, so that size does not count.
 
@@ -67,8 +73,10 @@ def _eight_bit(image: Image.Image) -> Image.Image:
     """16-bit grey to 8 bits by scale (Pillow's own conversion has clipped at 255 in some releases)."""
     if not image.mode.startswith("I"):
         return image
-    grey = np.clip(np.asarray(image, dtype=np.int64), 0, 65535)
-    return Image.fromarray(((grey + 128) // 257).astype(np.uint8))
+    grey = np.asarray(image).clip(0, 65535).astype(np.uint32)
+    grey += 128
+    grey //= 257
+    return Image.fromarray(grey.astype(np.uint8))
 
 
 def _without_alpha(image: Image.Image) -> Image.Image:

@@ -6,6 +6,7 @@ silently lost.
 """
 
 import json
+import re
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from knowledge.errors import DocumentRefused
 from knowledge.types import Source
 
 FILE = "documents.jsonl"
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # half a surrogate pair cannot be stored
+_LONGEST = 2_000  # characters of a value
 _KEYS = {field.name for field in fields(Source)}
 
 
@@ -26,15 +29,15 @@ def read_sources(folder: Path) -> dict[Path, Source]:
         lines = listing.read_text("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise DocumentRefused("bad_sources", f"{FILE} cannot be read; save it as UTF-8") from error
-    entries = [_entry(number, line) for number, line in enumerate(lines, start=1) if line.strip()]
-    return {(folder / name).resolve(): source for name, source in entries}
+    entries = [_entry(folder, number, line) for number, line in enumerate(lines, start=1) if line.strip()]
+    return dict(entries)
 
 
-def _entry(number: int, line: str) -> tuple[str, Source]:
+def _entry(folder: Path, number: int, line: str) -> tuple[Path, Source]:
     try:
         values: dict[str, Any] = json.loads(line)
         name = values.pop("file")
-    except (ValueError, KeyError, AttributeError, TypeError) as error:
+    except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
         raise DocumentRefused("bad_sources", f'{FILE}, line {number}: not a JSON object with a "file"') from error
     unknown = sorted(values.keys() - _KEYS)
     if unknown or not values.get("title"):
@@ -46,4 +49,10 @@ def _entry(number: int, line: str) -> tuple[str, Source]:
     texts = (name, *(value for value in values.values() if value is not None))
     if not isinstance(tags, list) or not all(isinstance(value, str) for value in (*texts, *tags)):
         raise DocumentRefused("bad_sources", f"{FILE}, line {number}: every value must be a text, tags a list of them")
-    return name, Source(**values, tags=tuple(tags))
+    if any(len(text) > _LONGEST or _UNPRINTABLE.search(text) for text in (*texts, *tags)):
+        problem = f"a value has more than {_LONGEST} characters, or control characters"
+        raise DocumentRefused("bad_sources", f"{FILE}, line {number}: {problem}")
+    try:
+        return (folder / name).resolve(), Source(**values, tags=tuple(tags))
+    except (OSError, RuntimeError) as error:  # RuntimeError: links in a circle
+        raise DocumentRefused("bad_sources", f"{FILE}, line {number}: the file cannot be found") from error

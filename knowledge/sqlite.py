@@ -16,7 +16,9 @@ def use_write_ahead_log(connection: sqlite3.Connection, patience_s: float) -> No
         try:
             connection.execute("PRAGMA journal_mode=WAL").close()
             return
-        except sqlite3.OperationalError:
-            if time.monotonic() >= deadline:
+        except sqlite3.OperationalError as error:
+            # A disk that is full or read-only stays so: whoever waits a minute for it is told a minute later.
+            busy = error.sqlite_errorcode & 0xFF in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+            if not busy or time.monotonic() >= deadline:
                 raise
             time.sleep(RETRY_S)

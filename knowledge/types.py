@@ -69,6 +69,7 @@ class PageState(StrEnum):
     """What reading one page gave."""
 
     TEXT = "text"
+    OCR = "ocr"
     EMPTY = "empty"
     IMAGE_ONLY = "image_only"
     FAILED = "failed"
@@ -76,13 +77,17 @@ class PageState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Text of one page as a span of the version's text; `reason` says why there is none."""
+    """Text of one page as a span of the version's text; `reason` says why there is none.
+
+    `confidence` (0 to 1) is the recogniser's own, mean over the characters, of a page in state `ocr`; None of others.
+    """
 
     number: int
     start: int
     end: int
     state: PageState
     reason: str | None = None
+    confidence: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,20 +99,74 @@ class Heading:
     level: int
 
 
+class Role(StrEnum):
+    """What a stretch of text is. Captions, footnotes and references are never cited as advice."""
+
+    BODY = "body"
+    TABLE = "table"
+    CAPTION = "caption"
+    FOOTNOTE = "footnote"
+    REFERENCES = "references"
+
+
+ADVICE = frozenset({Role.BODY, Role.TABLE})  # what may be cited as advice
+FOUND = frozenset(Role) - {
+    Role.REFERENCES
+}  # what a search finds unasked: a list of references has every word of its field
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A span of the version's text that is not body. `header` is the text of a table's header rows.
+
+    Where the header is printed in this stretch, the span begins with exactly that text.
+    """
+
+    start: int
+    end: int
+    role: Role
+    header: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One printed line, or one cell of a table row whose cells hold several: its span and where it is on the page.
+
+    The rectangle is in fractions (0 to 1) of the page as it is drawn, turned and cropped; the origin is top left.
+    """
+
+    start: int
+    end: int
+    page: int
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+
 @dataclass(frozen=True, slots=True)
 class ExtractedText:
-    """What was understood of a document: one text, and where its pages and headings are in it."""
+    """What was understood of a document: one text, and where its pages, headings and other parts are in it.
+
+    `stretches` and `lines` are in the order of the text and do not overlap; what is in no stretch is body.
+    """
 
     text: str
     pages: tuple[Page, ...]
     headings: tuple[Heading, ...] = ()
     title: str | None = None
     warnings: tuple[str, ...] = ()
+    stretches: tuple[Stretch, ...] = ()
+    lines: tuple[Line, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """A passage before it has an id: `text == version_text[start:end]` exactly; `tokens` as the encoder counts."""
+    """A passage before it has an id: `text == version_text[start:end]` exactly; `tokens` as the encoder counts.
+
+    `header` stands beside the text, not in it: the header rows of the table whose rows the text is. `tokens` counts
+    both.
+    """
 
     start: int
     end: int
@@ -116,11 +175,22 @@ class Cut:
     last_page: int
     section: tuple[str, ...]
     tokens: int
+    role: Role = Role.BODY
+    header: str | None = None
+
+
+def searched_text(text: str, header: str | None) -> str:
+    """What is encoded and whose words are indexed: the rows of a table say little without the names of its columns."""
+    return f"{header}\n{text}" if header else text
 
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A cut of a version's text that can be found and cited."""
+    """A cut of a version's text that can be found; its role says whether it may be cited as advice.
+
+    `header` stands beside the text: the header rows of the table whose rows it is. `ocr` is how sure text recognition was
+    (0..1, of its least sure page); None where the file's own text was read. `standing` is None for a draft.
+    """
 
     id: str
     document_id: str
@@ -132,7 +202,10 @@ class Passage:
     last_page: int
     section: tuple[str, ...]
     source: Source
-    standing: Standing = Standing.IN_FORCE
+    role: Role = Role.BODY
+    header: str | None = None
+    ocr: float | None = None
+    standing: Standing | None = Standing.IN_FORCE
 
 
 @dataclass(frozen=True, slots=True)

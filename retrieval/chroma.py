@@ -39,8 +39,11 @@ class Verification:
 class ChromaStore:
     """The collections of one generation, opened on first use. Every method raises ChromaFailed, and nothing foreign."""
 
-    def __init__(self, connect: Callable[[], Any], where: str, prefix: str = "") -> None:
+    def __init__(
+        self, connect: Callable[[], Any], where: str, prefix: str = "", is_there: Callable[[], bool] = lambda: True
+    ) -> None:
         self._connect = connect
+        self._is_there = is_there
         self._where = where
         self._prefix = prefix
         self._client: Any = None
@@ -105,6 +108,9 @@ class ChromaStore:
 
     def _collection(self, name: str) -> Any:
         if name not in self._collections:
+            # Opening a folder that is gone would make it anew, and nobody would remove it.
+            if self._client is None and not self._is_there():
+                raise ChromaFailed(f"{self._where} is gone")
             self._collections[name] = self._opened().get_collection(self._prefix + name, embedding_function=None)
         return self._collections[name]
 
@@ -128,7 +134,7 @@ def chroma_in(folder: Path) -> ChromaStore:
 
         return chromadb.PersistentClient(str(folder), settings=Settings(anonymized_telemetry=False))
 
-    return ChromaStore(connect, "the Chroma folder of the index")
+    return ChromaStore(connect, "the Chroma folder of the index", is_there=(folder / "chroma.sqlite3").exists)
 
 
 def chroma_at(url: str, generation: str, timeout_s: float = ASKING_S) -> ChromaStore:

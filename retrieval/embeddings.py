@@ -15,6 +15,16 @@ from retrieval.types import Vector
 
 KEYS_PER_QUERY = 500
 BUSY_TIMEOUT_S = 60
+# Each step is one look into the primary key; SELECT DISTINCT would read every vector.
+FINGERPRINTS = """
+    WITH RECURSIVE found(fingerprint) AS (
+        SELECT min(fingerprint) FROM embeddings
+        UNION ALL
+        SELECT (SELECT min(fingerprint) FROM embeddings WHERE fingerprint > found.fingerprint)
+        FROM found WHERE found.fingerprint IS NOT NULL
+    )
+    SELECT fingerprint FROM found WHERE fingerprint IS NOT NULL
+"""
 
 
 def text_key(text: str) -> str:
@@ -27,7 +37,10 @@ class EmbeddingStore:
 
     def __init__(self, file: Path) -> None:
         self._file = file
-        file.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise EmbeddingsFailed(f"the folder of the embedding store cannot be made: {error.strerror}.") from error
         with self._connection() as connection:
             use_write_ahead_log(connection, BUSY_TIMEOUT_S)
             connection.execute(
@@ -60,7 +73,10 @@ class EmbeddingStore:
     def delete(self, keys: Iterable[str]) -> None:
         """Forget these inputs under every encoder."""
         with self._connection() as connection:
-            connection.executemany("DELETE FROM embeddings WHERE key = ?", [(key,) for key in keys])
+            # By whole primary keys: by the second column alone each would read the whole table.
+            encoders = [fingerprint for (fingerprint,) in connection.execute(FINGERPRINTS)]
+            rows = [(fingerprint, key) for key in keys for fingerprint in encoders]
+            connection.executemany("DELETE FROM embeddings WHERE fingerprint = ? AND key = ?", rows)
 
     def keys(self) -> frozenset[str]:
         """Every input that is remembered, under whatever encoder."""

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from knowledge.registry import CaseFacts, Registry, VersionFacts
-from knowledge.types import Standing
+from knowledge.types import Role, Standing
 from retrieval.types import Mask
 
 Codes = NDArray[np.int32]  # [n] positions in a column's names
@@ -62,7 +62,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Facets:
-    """Properties of the things that rows are of: passages are of versions, cases of themselves (`of_row` None).
+    """Properties of the things that rows are of: passages are of a role in a version, cases of themselves (`of_row` None).
 
     `columns` has, by the name of a filter, the columns in which its values are looked for.
     """
@@ -94,7 +94,7 @@ class FacetReader:
         self._facts = registry.facts
         self._kept: tuple[Path | None, int] | None = None
         self._cases: Mapping[str, Column] = {}
-        self._versions = Column()
+        self._places = Column()
 
     def read(
         self, folder: Path | None, since: int, cases: Sequence[str], passages: Sequence[str], base: tuple[int, int]
@@ -105,13 +105,13 @@ class FacetReader:
         """
         if self._kept != (folder, since):
             self._cases = _extended({}, self._facts.cases() if base[0] else [], cases[: base[0]])
-            versions = self._facts.version_of_passages() if base[1] else {}
-            self._versions = Column().extended(versions.get(one) for one in passages[: base[1]])
+            known = self._facts.places_of_passages() if base[1] else {}
+            self._places = Column().extended(map(place_named, map(known.get, passages[: base[1]])))
             self._kept = (folder, since)
-        new = self._facts.version_of_passages(since)
-        versions_of = self._versions.extended(new.get(one) for one in passages[base[1] :])
+        new = self._facts.places_of_passages(since)
+        places = self._places.extended(map(place_named, map(new.get, passages[base[1] :])))
         columns = _extended(self._cases, self._facts.cases(since), cases[base[0] :])
-        return _of_columns(columns), of_passages(versions_of, self._facts.versions())
+        return _of_columns(columns), of_passages(places, self._facts.versions())
 
 
 def of_cases(facts: Sequence[CaseFacts]) -> Facets:
@@ -119,12 +119,18 @@ def of_cases(facts: Sequence[CaseFacts]) -> Facets:
     return _of_columns(_extended({}, facts, [one.id for one in facts]))
 
 
-def of_passages(versions: Column, facts: Mapping[str, VersionFacts]) -> Facets:
-    """Of the passages of `versions`, by row. The things are its names; the first one, unknown, has no property.
+def place_named(place: tuple[str, Role] | None) -> str | None:
+    """The name, in a column, of a role in a version."""
+    return f"{place[1]} {place[0]}" if place else None
+
+
+def of_passages(places: Column, facts: Mapping[str, VersionFacts]) -> Facets:
+    """Of the passages in `places` (see place_named), by row. The things are its names; the first, unknown, has no property.
 
     "standing" has none for a version that may not be found at all.
     """
-    known = [facts.get(name) for name in versions.names]
+    roles, versions = zip(*(name.partition(" ")[::2] for name in places.names), strict=True)
+    known = [facts.get(version) for version in versions]
     sources = [one.source if one else None for one in known]
 
     def column(name: str) -> Column:
@@ -142,9 +148,10 @@ def of_passages(versions: Column, facts: Mapping[str, VersionFacts]) -> Facets:
             "grade": (column("grade"),),
             "document": (Column().extended(one.document_id if one else None for one in known),),
             "standing": (Column().extended(one.standing if one else None for one in known),),
+            "role": (Column().extended(roles),),
         },
         np.array([_day(one.effective) if one else 0 for one in sources], dtype=np.int32),
-        versions.codes,
+        places.codes,
     )
 
 

@@ -5,7 +5,7 @@ that the best of ten rows among a million are found as surely as those of half o
 stays that of the whole collection: a filter says where to look, not what a word is worth.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, fields, replace
 from datetime import date
 from difflib import get_close_matches
@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 
 from knowledge.registry.documents import IN_FORCE
-from knowledge.types import Standing
+from knowledge.types import Role, Standing
 from retrieval.facets import Facets, folded
 from retrieval.types import Mask
 from retrieval.view import CaseCollection, View
@@ -23,7 +23,7 @@ from retrieval.view import CaseCollection, View
 Values = tuple[str, ...]  # any of them; none: not filtered
 
 OF_PASSAGES: Final = (
-    "source", "jurisdiction", "language", "document", "grade", "effective_from", "effective_to", "licence", "standing",
+    "source", "jurisdiction", "language", "document", "grade", "effective_from", "effective_to", "licence", "standing", "role",
 )  # fmt: skip
 OF_CASES: Final = ("dataset", "label", "skin_tone", "split", "licence")
 DATES: Final = ("effective_from", "effective_to")
@@ -37,7 +37,8 @@ class Filters:
 
     Passages: `source` (title or publisher), `jurisdiction`, `language` (a tag or its first part), `document` (its id),
     `grade` (of evidence), `effective_from` and `effective_to` (the date a document took effect, both inclusive),
-    `standing` (in_force unless said otherwise; expired, superseded, retired). Cases: `dataset` (or declared source),
+    `standing` (in_force unless said otherwise; expired, superseded, retired), `role` (body, table, caption, footnote,
+    references). Cases: `dataset` (or declared source),
     `label`, `skin_tone`, `split`. Both: `licence`. What is not known of an item never passes.
     """
 
@@ -47,6 +48,7 @@ class Filters:
     document: Values = ()
     grade: Values = ()
     standing: Values = ()
+    role: Values = ()
     effective_from: date | None = None
     effective_to: date | None = None
     dataset: Values = ()
@@ -64,11 +66,21 @@ class Filters:
     def standings(self) -> frozenset[Standing]:
         """Of the passages that may be found."""
         wanted = {folded(one) for one in self.standing}
-        return frozenset(one for one in Standing if folded(one.replace("_", " ")) in wanted) or IN_FORCE
+        return frozenset(one for one in Standing if folded(one) in wanted) or IN_FORCE
 
     def on(self, names: tuple[str, ...]) -> Values:
         """Those of `names` that are set."""
         return tuple(name for name in names if getattr(self, name))
+
+
+def of_roles(view: View, roles: Collection[Role]) -> View:
+    """`view` without the passages that are something else; the view itself where there are none."""
+    [column] = view.passage_facets.columns["role"]
+    mask = view.passage_facets.per_row(column.among(roles))
+    if not (view.present & ~mask).any():
+        return view
+    passages = replace(view.passages, alive=view.passages.alive & mask)
+    return replace(view, passages=passages, present=view.present & mask)
 
 
 @dataclass(frozen=True, slots=True)

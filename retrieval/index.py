@@ -66,11 +66,23 @@ class IndexFolder:
         return aside
 
     def publish(self, aside: Path, *, keep_previous: bool = True) -> Path:
-        """Switch to a finished build in one rename. Older generations go; the previous one stays for its readers."""
+        """Switch to a finished build in one rename. Older generations go; the previous one stays for its readers.
+
+        Raises IndexBroken.
+        """
         manifest = Manifest.read(aside)
         if dict(manifest.fingerprints) != self.fingerprints:
             raise IndexBroken("the new index was built by other encoders than those configured")
         final = self.folder / f"g{manifest.corpus_generation:08d}-{aside.name.removeprefix(BUILDING)}"
+        try:
+            return self._switched(aside, final, keep_previous)
+        except OSError as error:
+            raise IndexBroken(
+                f"the new index could not be put in its place: {error.strerror}. Check disk space and permissions, then "
+                "run: dermacite reindex"
+            ) from error
+
+    def _switched(self, aside: Path, final: Path, keep_previous: bool) -> Path:
         previous = self.current()
         aside.rename(final)
         sync_folder(self.folder)  # the generation must be on the disk before the link that names it

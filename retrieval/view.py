@@ -105,7 +105,7 @@ class IndexReader:
                 if view is not None and (view.generation, view.corpus_generation, view.day) == (*state, today()):
                     return view
                 try:
-                    self._view = self._load(state[0])
+                    self._view = self._load(state[0], self._facets)
                     return self._view
                 except RetrievalError:
                     # A deletion removes vectors and generations while we read them. Then look again; else it is true.
@@ -117,9 +117,15 @@ class IndexReader:
 
     def view_of(self, folder: Path) -> View:
         """A view of one generation that does not serve, finished and perhaps not published. Raises as `view` does."""
-        return self._load(folder)
+        # Facets of its own: those that are kept are of the generation that serves, and under the lock.
+        return self._load(folder, FacetReader(self._registry))
 
-    def _load(self, folder: Path | None) -> View:
+    def _load(self, folder: Path | None, facets: FacetReader) -> View:
+        # One snapshot: of a version that is superseded between two reads, both could vanish or both appear.
+        with self._registry.snapshot():
+            return self._loaded(folder, facets)
+
+    def _loaded(self, folder: Path | None, facets: FacetReader) -> View:
         manifest = None if folder is None else self._checked_manifest(folder)
         since = manifest.corpus_generation if manifest else 0
         delta = contents_of(self._registry, self._embeddings, self._index, since=since)
@@ -144,7 +150,7 @@ class IndexReader:
         ids = {kind: (*based[kind], *delta.ids[kind]) for kind in based}
         base = len(based["cases"]), len(based["passages"])
         day = today()
-        case_facets, passage_facets = self._facets.read(folder, since, ids["cases"], ids["passages"], base)
+        case_facets, passage_facets = facets.read(folder, since, ids["cases"], ids["passages"], base)
         captions = collection("captions", ids["cases"], there["cases"])
         passages = collection("passages", ids["passages"], there["passages"] & in_force(passage_facets))
         return View(
@@ -163,7 +169,7 @@ class IndexReader:
     def _cases(self, captions: Collection, pictures: LayeredVectors, sketches: SketchTable) -> CaseCollection:
         by_id = {guard.id: guard for guard in self._registry.case_guards()}
         rows = zip(captions.ids, captions.alive.tolist(), strict=True)
-        # A case deleted between two reads of the registry has no guard, and without one it may not be shown.
+        # A row of the base whose case is gone has no guard, and without one it may not be shown.
         guards = [by_id.get(case_id) if alive else None for case_id, alive in rows]
         guard = GuardTable.of(guards, sketches)
         row_labels = np.array([one.label if one else "" for one in guards], dtype=np.str_)

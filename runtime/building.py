@@ -52,6 +52,7 @@ def build_in_child(service: Service) -> Path:
     if finished.returncode != 0:
         lines = finished.stderr.strip().splitlines()
         why = lines[-1] if lines else f"its process ended with code {finished.returncode}"
+        index.sweep_unfinished()  # what it left half done would keep a full disk full
         raise BuildFailed(
             f"the new index was not built ({why}); the old one still serves. Try again: dermacite reindex"
         )

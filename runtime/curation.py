@@ -7,6 +7,7 @@ from pathlib import Path
 
 from knowledge.case_ingest import Progress
 from knowledge.document_ingest import Intent
+from knowledge.registry.jobs import Job, JobState
 from knowledge.types import DocumentVersion, FileOutcome, Source
 from retrieval.embedder import Embedder
 from retrieval.embeddings import text_key
@@ -14,7 +15,7 @@ from retrieval.errors import RetrievalError
 from retrieval.generation import damaged_files
 from runtime.building import build_in_child, refuse_where_named, values_of
 from runtime.deletion import Gone, Receipt, absence
-from runtime.errors import BuildFailed
+from runtime.errors import BuildFailed, JobStopped
 from runtime.jobs import Done, JobRunner, Upload
 from runtime.proof import prove
 from runtime.service import Service
@@ -30,6 +31,11 @@ class Curator(Writer):
 
     # --- in --------------------------------------------------------------------------------------------------------
 
+    @property
+    def document_bytes(self) -> int:
+        """How large a document may be."""
+        return self.service.pdf_limits.bytes
+
     def ingest_documents(
         self, uploads: Iterable[Upload], done: Done | None = None, *, document_id: str | None = None,
         draft: bool = False,
@@ -37,7 +43,7 @@ class Curator(Writer):
         """Take PDFs in as one job, here and now; each is visible when its outcome is reported to `done`."""
         runner = JobRunner(self)
         job = runner.accept_documents(uploads, self.intent(document_id=document_id, draft=draft))
-        return runner.run(job.id, done).outcomes
+        return _ended_well(runner.run(job.id, done)).outcomes
 
     def intent(self, *, document_id: str | None = None, draft: bool = False) -> Intent:
         """How documents are taken in: approved at once only where the setting `approval` leaves it to who adds them.
@@ -52,8 +58,9 @@ class Curator(Writer):
         """Take a collection of cases in as one job; all of it becomes visible at once. Raises CasesRefused."""
         outcomes: list[FileOutcome] = []
         runner = JobRunner(self)
-        runner.run(runner.accept_cases(path, dataset, self.actor).id, outcomes.append, progress=progress)
-        return outcomes
+        job = runner.run(runner.accept_cases(path, dataset, self.actor).id, outcomes.append, progress=progress)
+        # Another process may have been the one that worked on it: then its sum is known, and no rows.
+        return outcomes or _ended_well(job).outcomes
 
     # --- versions --------------------------------------------------------------------------------------------------
 
@@ -61,9 +68,18 @@ class Curator(Writer):
         """Put a version in force in place of the one that is. Raises NotFound, TransitionRefused."""
         four_eyes = self.service.settings.approval == "four_eyes"
         with self.writing():
+            self._encode_version(version_id)
             version = self.service.registry.approve(version_id, self.actor, four_eyes=four_eyes)
         self.merge_if_due()
         return version
+
+    def _encode_version(self, version_id: str) -> None:
+        """A draft may be older than the encoders that serve; made visible without vectors it would stop every search."""
+        service = self.service
+        texts = {text_key(text): text for text in service.registry.texts_of_version(version_id)}
+        found = service.embeddings.get_bytes(service.fingerprints["passages"], texts)
+        if missing := [text for key, text in texts.items() if key not in found]:  # else spare the loading of encoders
+            Embedder(service.encoders, service.embeddings).passages(missing)
 
     def retire(self, version_id: str) -> DocumentVersion:
         """Take a version out of use; it can still be opened. Raises NotFound, TransitionRefused."""
@@ -175,7 +191,9 @@ class Curator(Writer):
         embedder.pictures(loaders, partial(report, "pictures"))
         embedder.sketches(loaders, partial(report, "sketches"))
         embedder.captions((caption for *_, caption in cases), partial(report, "captions"))
-        embedder.passages((text for _, text in service.registry.passage_texts()), partial(report, "passages"))
+        approved = (text for _, text in service.registry.passage_texts())
+        # Drafts are in no index, and are searched the moment they are approved.
+        embedder.passages((*approved, *service.registry.draft_texts()), partial(report, "passages"))
 
     def _still_good(self, service: Service) -> Path | None:
         """The index these encoders left behind, if it can serve as it is."""
@@ -188,3 +206,10 @@ class Curator(Writer):
         except (BuildFailed, RetrievalError):
             return None
         return current
+
+
+def _ended_well(job: Job) -> Job:
+    """Raises JobStopped where another process worked on the job, or somebody cancelled it, and not all of it was done."""
+    if job.state is not JobState.DONE:
+        raise JobStopped(f"the job {job.id} is {job.state}{f': {job.message}' if job.message else ''}")
+    return job

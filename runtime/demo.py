@@ -24,7 +24,7 @@ import httpx
 from inference.types import Answer, Consultation
 from runtime import printing
 from runtime.building import PROJECT
-from runtime.cli.knowledge import uploads_of
+from runtime.cli.ingesting import uploads_of
 from runtime.curation import Curator
 from runtime.errors import RuntimeRefused
 from runtime.service import Service, open_service

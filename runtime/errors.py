@@ -35,3 +35,9 @@ class WriterBusy(RuntimeRefused):
     """Another process is writing to this home and did not finish in time."""
 
     reason = "writer_busy"
+
+
+class JobStopped(RuntimeRefused):
+    """A job that was waited for ended, or was laid down, before all of it was done; what it did is kept."""
+
+    reason = "job_stopped"

@@ -60,7 +60,17 @@ class Home:
     @contextmanager
     def files(self) -> Iterator[None]:
         """For a moment nobody else decides which stored files are in use: what is announced is not swept meanwhile."""
-        with FileLock(self.root / "files.lock", thread_local=False, is_singleton=False):
+        with _acquired(self.root / "files.lock"):
+            yield
+
+    @contextmanager
+    def working_on(self, job_id: str, *, wait: bool = True) -> Iterator[None]:
+        """Be the one who works on a job. Raises Timeout at once where that is somebody else and nobody waits."""
+        try:
+            self.jobs.mkdir(exist_ok=True)
+        except OSError as error:
+            raise _unwritable(error) from error
+        with _acquired(self.jobs / f"{job_id}.lock", -1 if wait else 0):
             yield
 
     @contextmanager
@@ -83,10 +93,27 @@ class Home:
                 f"another ingest or rebuild has been writing for {patience_s:.0f} s; wait for it, then try again"
             ) from error
         except OSError as error:
-            raise RuntimeRefused(
-                f"the home folder cannot be written: {error.strerror}. Check its permissions."
-            ) from error
+            raise _unwritable(error) from error
         try:
             yield
         finally:
             lock.release()
+
+
+@contextmanager
+def _acquired(file: Path, timeout_s: float = -1) -> Iterator[None]:
+    lock = FileLock(file, thread_local=False, is_singleton=False)
+    try:
+        lock.acquire(timeout=timeout_s)
+    except Timeout:  # an OSError too
+        raise
+    except OSError as error:
+        raise _unwritable(error) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _unwritable(error: OSError) -> RuntimeRefused:
+    return RuntimeRefused(f"the home folder cannot be written: {error.strerror}. Check its permissions and disk space.")

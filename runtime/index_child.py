@@ -22,8 +22,9 @@ def main() -> None:
     spaces = json.load(sys.stdin)
     registry = Registry.in_folder(home.registry)
     index = IndexFolder(home.indexes, spaces["fingerprints"], spaces["dimensions"], spaces.get("names", {}))
-    contents = contents_of(registry, EmbeddingStore(home.embeddings), index)
-    guards = {guard.id: guard for guard in registry.case_guards()}
+    with registry.snapshot():  # when its parent was killed, another writer may be at work
+        contents = contents_of(registry, EmbeddingStore(home.embeddings), index)
+        guards = {guard.id: guard for guard in registry.case_guards()}
     rows = [guards[case_id] for case_id in contents.ids["cases"]]
 
     def finish(folder: Path) -> None:

@@ -11,14 +11,14 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import cycle
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from knowledge.case_ingest import Progress
 from knowledge.document_ingest import Intent, refusal
@@ -27,7 +27,7 @@ from knowledge.pdf import PdfExtractor
 from knowledge.registry.jobs import Job, JobItem, JobKind, JobState, NewItem
 from knowledge.types import ExtractedText, FileOutcome, Outcome, Source, VersionState
 from retrieval.errors import RetrievalError
-from runtime.errors import RuntimeRefused
+from runtime.errors import EncodersSwitched, RuntimeRefused, WriterBusy
 from runtime.writing import Writer
 
 _log = logging.getLogger("dermacite.jobs")
@@ -88,25 +88,35 @@ class JobRunner:
         )
 
     def _item(self, upload: Upload, data: dict[str, bytes]) -> NewItem:
+        name = _storable(upload.name)
         try:
             read = upload.read()
         except OSError:
-            outcome = FileOutcome(upload.name, Outcome.REFUSED, "not_readable", NOT_READABLE)
-            return NewItem(upload.name, outcome=outcome)
+            return NewItem(name, outcome=FileOutcome(name, Outcome.REFUSED, "not_readable", NOT_READABLE))
         digest = hashlib.sha256(read).hexdigest()
         data[digest] = read
-        return NewItem(upload.name, digest, upload.source)
+        return NewItem(name, digest, upload.source)
 
     def accept_cases(self, path: Path, dataset: str | None, actor: str) -> Job:
         """A collection of cases in a folder of this machine, which must stay until the job is done."""
         options = {"path": str(path.resolve()), "dataset": dataset}
-        return self._accept(JobKind.CASES, [NewItem(path.name)], {}, actor, **options)
+        return self._accept(JobKind.CASES, [NewItem(_storable(path.name))], {}, actor, **options)
 
     def _accept(self, kind: JobKind, items: list[NewItem], data: dict[str, bytes], actor: str, **options: Any) -> Job:
         with self._service.home.files():  # nothing sweeps what is stored and not yet announced
-            for one in data.values():
-                self._service.blobs.put(one)
-            return self._jobs.submit(kind, items, actor, **options)
+            try:
+                for one in data.values():
+                    self._service.blobs.put(one)
+                return self._jobs.submit(kind, items, actor, **options)
+            except KnowledgeError:
+                self._forget(data)
+                raise
+
+    def _forget(self, digests: Iterable[str]) -> None:
+        """What was stored and could not be announced must not keep a full disk full. The caller holds the files."""
+        with suppress(KnowledgeError):
+            for digest in set(digests) - self._service.registry.blobs_in_use():
+                self._service.blobs.delete(digest)
 
     # --- working ---------------------------------------------------------------------------------------------------
 
@@ -118,7 +128,7 @@ class JobRunner:
         What stops the whole job is written into it and raised: KnowledgeError, RetrievalError, RuntimeRefused.
         """
         try:
-            with self._owning(job_id, wait=wait):
+            with self._service.home.working_on(job_id, wait=wait):
                 job = self._jobs.start(job_id)
                 if job is None:
                     return self._jobs.job(job_id)
@@ -136,6 +146,10 @@ class JobRunner:
         except _Stopped:
             self._jobs.lay_down(job.id)
             return self._jobs.job(job.id)
+        except (WriterBusy, EncodersSwitched):
+            # No fault of the job: another process, or this one after a restart, goes on with it.
+            self._jobs.lay_down(job.id)
+            raise
         except (KnowledgeError, RetrievalError, RuntimeRefused) as error:
             with suppress(KnowledgeError):  # a disk that is full takes no last word; the job is then taken up again
                 self._jobs.end(job.id, JobState.FAILED, error.reason, str(error))
@@ -191,21 +205,21 @@ class JobRunner:
         reading = future.result()
         with self._writer.writing():
             outcome = self._outcome(job, item, intent, reading)
-            state = outcome.version_state or VersionState.FAILED
-            keep = outcome.state is Outcome.REFUSED and outcome.reason in PASSING
-            self._jobs.end_item(job.id, item.number, state, outcome, keep=keep)
+            if outcome.state is not Outcome.ADDED:  # else it was written together with the version
+                state = outcome.version_state or VersionState.FAILED
+                keep = outcome.state is Outcome.REFUSED and outcome.reason in PASSING
+                self._jobs.end_item(job.id, item.number, state, outcome, keep=keep)
         if outcome.state is Outcome.REFUSED and item.file is not None:
             self._writer.drop_files([item.file])
         return outcome
 
     def _outcome(self, job: Job, item: JobItem, intent: Intent, reading: Reading) -> FileOutcome:
         ingest = self._service.document_ingest
-        if item.file is None:
+        if item.file is not None and self._service.registry.has_version(item.file):
+            return ingest.unchanged(item.file, item.name)
+        # Nobody deletes while we are the writer; before, somebody may have, after it was read.
+        if item.file is None or not self._service.blobs.path(item.file).exists():
             return FileOutcome(item.name, Outcome.REFUSED, "file_gone", GONE)
-        if self._service.registry.has_version(item.file):
-            # Indexing before this attempt: it was this job that put it in, and then its process died.
-            mine = item.state is VersionState.INDEXING
-            return ingest.unchanged(item.file, item.name, Outcome.ADDED if mine else Outcome.UNCHANGED)
         try:
             if reading is None:  # it was a version when it should have been read, and was deleted since
                 reading = self._service.extractors[0].extract(self._service.blobs.path(item.file))
@@ -213,12 +227,14 @@ class JobRunner:
                 raise reading
             pages = len(reading.pages)
             self._jobs.move_item(job.id, item.number, VersionState.INDEXING, pages, pages)
-            return ingest.stored(item.file, item.name, item.source, intent, reading)
+            return ingest.stored(item.file, item.name, item.source, intent, reading, (job.id, item.number))
         except DocumentRefused as error:
             return refusal(item.name, error)
 
     def _cases(self, job: Job, told: "_Told") -> JobState:
         [item] = job.items
+        if self._jobs.is_cancelled(job.id):
+            return JobState.CANCELLED
         last = time.monotonic()
 
         def progress(rows: int, of: int) -> None:
@@ -241,25 +257,24 @@ class JobRunner:
         )
         return JobState.DONE
 
-    @contextmanager
-    def _owning(self, job_id: str, *, wait: bool = True) -> Iterator[None]:
-        """Be the one who works on a job. Raises Timeout at once where that is somebody else and nobody waits."""
-        folder = self._service.home.jobs
-        folder.mkdir(exist_ok=True)
-        lock = FileLock(folder / f"{job_id}.lock", thread_local=False, is_singleton=False)
-        with lock.acquire(timeout=-1 if wait else 0):
-            yield
-
     # --- keeping order ---------------------------------------------------------------------------------------------
 
     def tidy(self) -> None:
-        """Forget jobs that ended long ago, and their locks."""
+        """Forget jobs that ended long ago with their locks, and answers kept for long enough."""
+        kept = datetime.now(UTC) - timedelta(days=self._service.settings.answer_days)
+        self._service.registry.answers.forget_before(kept.isoformat(timespec="seconds"))
         before = datetime.now(UTC) - timedelta(days=self._service.settings.job_days)
         self._jobs.forget(before.isoformat(timespec="seconds"))
+        locks = list(self._service.home.jobs.glob("*.lock"))  # first: a job that comes in meanwhile must keep its own
         known = {f"{one}.lock" for one in self._jobs.ids([*JobState])}
-        for lock in self._service.home.jobs.glob("*.lock"):
+        for lock in locks:
             if lock.name not in known:
                 lock.unlink(missing_ok=True)
+
+
+def _storable(name: str) -> str:
+    """A name as UTF-8 text: a file's may be bytes that are none."""
+    return name.encode("utf-8", "replace").decode()
 
 
 class JobWorker:

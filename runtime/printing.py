@@ -18,9 +18,11 @@ from inference.types import (
     Narrative,
     Opinions,
 )
-from knowledge.types import Document, FileOutcome, Outcome
+from knowledge.registry.jobs import Job
+from knowledge.types import Document, DocumentVersion, FileOutcome, Outcome, Passage, Role, Standing, VersionState
 from retrieval.generation import Manifest
 from retrieval.listing import IndexSet, recall_told
+from runtime.changes import Difference
 from runtime.doctor import Check
 
 SHOWN_CANDIDATES = 5
@@ -28,9 +30,13 @@ EXCERPT = 160  # characters of a passage in a list of results
 
 
 def as_json(value: Any) -> str:
-    """One JSON object, readable by people too. Dataclasses become objects, enums their values."""
-    return json.dumps(asdict(value) if is_dataclass(value) and not isinstance(value, type) else value, indent=2,
-                      ensure_ascii=False, default=str)  # fmt: skip
+    """One JSON object, readable by people too. Dataclasses become objects, enums their values.
+
+    Bytes of a file's name that are no text become question marks: they cannot be printed.
+    """
+    told = asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
+    text = json.dumps(told, indent=2, ensure_ascii=False, default=str)
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def answer_lines(answer: Answer) -> Iterator[str]:
@@ -115,7 +121,7 @@ def _candidates(candidates: Sequence[Candidate]) -> Iterator[str]:
 def _where(item: Evidence, citation: Citation) -> str:
     if item.kind is EvidenceKind.CASE:
         return f"{item.title}, reference case {item.id} ({item.label})"
-    return f"{item.title}, page {citation.page}"
+    return f"{item.title}, page {citation.page}{_recognised(item)}"
 
 
 def search_lines(result: SearchResult) -> Iterator[str]:
@@ -139,7 +145,13 @@ def _search(result: SearchResult) -> Iterator[str]:
 def _found(item: Evidence) -> str:
     if item.kind is EvidenceKind.CASE:
         return f"{item.label}  ({item.title}, {item.id})"
-    return f"{item.title}, page {_pages(item)}"
+    aside = f", {item.standing.replace('_', ' ')}" if item.standing not in {None, Standing.IN_FORCE} else ""
+    role = f", {item.role}" if item.role not in {None, Role.BODY} else ""
+    return f"{item.title}, page {_pages(item)}{role}{_recognised(item)}{aside}"
+
+
+def _recognised(item: Evidence) -> str:
+    return f", OCR {item.ocr:.0%}: compare its numbers with the page" if item.ocr is not None else ""
 
 
 def _pages(item: Evidence) -> str:
@@ -152,12 +164,18 @@ def _legs(item: Evidence) -> str:
 
 
 def outcome_line(outcome: FileOutcome) -> str:
-    """What became of one file."""
+    """What became of one file. Its name is the sender's: a line end or a terminal's commands in it are replaced."""
+    return _harmless(_outcome(outcome))
+
+
+def _outcome(outcome: FileOutcome) -> str:
     if outcome.state is Outcome.REFUSED:
         page = f", page {outcome.page}" if outcome.page else ""
         return f"refused    {outcome.file}{page}: {outcome.message} [{outcome.reason}]"
     counts = f"{outcome.pages} pages, {outcome.passages} passages" if outcome.pages else f"{outcome.cases} case"
-    return f"{outcome.state:<10} {outcome.file}: {counts} ({outcome.id})"
+    aside = f", {outcome.version_state}" if outcome.version_state not in {None, VersionState.LIVE} else ""
+    instead = f", in place of {outcome.supersedes[:12]}" if outcome.supersedes else ""
+    return f"{outcome.state:<10} {outcome.file}: {counts}{aside}{instead} ({outcome.id})"
 
 
 def totals(outcomes: Sequence[FileOutcome]) -> dict[str, int]:
@@ -168,6 +186,10 @@ def totals(outcomes: Sequence[FileOutcome]) -> dict[str, int]:
 
 def document_lines(document: Document) -> Iterator[str]:
     """One document with its version."""
+    return map(_harmless, _document(document))
+
+
+def _document(document: Document) -> Iterator[str]:
     source, version = document.source, document.version
     yield f"{document.id}  {source.title}"
     yield f"    {version.state}, {version.page_count} pages, {version.passage_count} passages, {version.bytes} bytes"
@@ -182,6 +204,62 @@ def document_lines(document: Document) -> Iterator[str]:
     )
     if any(details):
         yield f"    {', '.join(filter(None, details))}"
+
+
+def version_line(version: DocumentVersion) -> str:
+    """One version in a list."""
+    by = f", approved by {version.approved_by}" if version.approved_by else ""
+    after = f", superseded by {version.superseded_by[:12]}" if version.superseded_by else ""
+    dates = "".join(
+        f", {name} {value}"
+        for name, value in (("effective", version.source.effective), ("expires", version.source.expires))
+        if value
+    )
+    return f"    version {version.number} {version.id}: {version.state}{by}{after}{dates}"
+
+
+def passage_lines(passage: Passage) -> Iterator[str]:
+    """One passage as it was understood."""
+    pages = f"page {passage.first_page}" + (f"-{passage.last_page}" if passage.last_page > passage.first_page else "")
+    role = "" if passage.role is Role.BODY else f"  [{passage.role}]"
+    yield f"{passage.id}  {pages}{role}  {' > '.join(passage.section)}".rstrip()
+    if passage.header:
+        yield f"    ({_harmless(_one_line(passage.header))})"
+    for line in passage.text.splitlines():
+        yield f"    {_harmless(line)}"
+
+
+def difference_lines(found: Difference) -> Iterator[str]:
+    """What changed from one version to another, as a curator reads it."""
+    for change in found.changed:
+        yield f"changed  page {change.after.first_page}: {_one_line(change.before.text)}"
+        yield f"     ->  {_one_line(change.after.text)}"
+        if change.numbers_gone or change.numbers_new:
+            yield f"         numbers: {', '.join(change.numbers_gone) or '-'} -> {', '.join(change.numbers_new) or '-'}"
+    for name, passages in (("removed", found.removed), ("added", found.added)):
+        for one in passages:
+            yield f"{name:<8} page {one.first_page}: {_one_line(one.text)}"
+    for use in found.answers or ():
+        yield f"answer   {use.answer_id} of {use.at} {'cited' if use.cited else 'showed'} {use.item_id}"
+    changes = f"{len(found.changed)} changed, {len(found.removed)} removed, {len(found.added)} added"
+    yield f"{found.unchanged} unchanged, {changes}"
+    if found.answers is None:
+        yield "past answers are not kept (setting: keep_answers)"
+
+
+def job_lines(job: Job) -> Iterator[str]:
+    """A job: one line for the whole, then one a file."""
+    ended = len(job.items) - len(job.open_items)
+    why = f": {job.message} [{job.reason}]" if job.message else ""
+    yield f"{job.id}  {job.kind} by {job.actor}, {job.created_at}: {job.state}, {ended} of {len(job.items)} files{why}"
+    for item in job.items:
+        if item.outcome is None:
+            of = f", page {item.pages_done} of {item.page_count}" if item.page_count else ""
+            yield f"    {item.state:<10} {item.name}{of}"
+            continue
+        yield f"    {outcome_line(item.outcome)}"
+        for page in item.outcome.without_text:
+            yield f"        page {page.page}: {page.state} {page.reason or ''}".rstrip()
 
 
 def built_lines(generation: str, manifest: Manifest) -> Iterator[str]:

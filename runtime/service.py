@@ -19,6 +19,7 @@ from inference.abstention import Thresholds
 from inference.admission import ServedModels
 from inference.citations import CitationVerifier
 from inference.gathering import Gatherer, GatheringSettings
+from inference.keeping import Keeper
 from inference.lookup import Lookup
 from inference.pipeline import Pipeline, PipelineSettings
 from inference.reference_shelf import ReferenceShelf
@@ -108,8 +109,9 @@ class Service:
         """What one PDF may cost."""
         settings = self.settings
         return PdfLimits(
-            bytes=settings.pdf_megabytes * 1_000_000, pages=settings.pdf_pages, seconds=settings.pdf_seconds
-        )
+            bytes=settings.pdf_megabytes * 1_000_000, pages=settings.pdf_pages, seconds=settings.pdf_seconds,
+            ocr_pages=settings.ocr_pages, ocr_seconds=settings.ocr_seconds,
+        )  # fmt: skip
 
     @property
     def picture_limits(self) -> PictureLimits:
@@ -220,6 +222,7 @@ class Service:
             PipelineSettings(gathering, thresholds, self.settings.workers),
             self.configuration,
             models,
+            Keeper(self.registry) if self.settings.keep_answers else None,
         )
 
     @cached_property

@@ -29,6 +29,7 @@ from runtime.switching import Choices, Switched, named_by_environment
 
 PREFIX = "DERMACITE_"
 HOME_VARIABLE = f"{PREFIX}HOME"
+ACTOR_VARIABLE = f"{PREFIX}ACTOR"  # who changes something, for the audit log
 SETTINGS_FILE = "settings.toml"
 _FILE_VALUES = "values_of_the_home_file"
 _SWITCHED = "encoders_switched_to"
@@ -130,6 +131,8 @@ class Settings(BaseSettings):
     pdf_megabytes: int = Field(100, ge=1)  # of one guideline
     pdf_pages: int = Field(2_000, ge=1)
     pdf_seconds: float = Field(120, gt=0)  # for reading one document; a hostile file must not hold the door
+    ocr_pages: int = Field(200, ge=0)  # of one guideline that are read by text recognition at most
+    ocr_seconds: float = Field(1_200, gt=0)  # for them together
     picture_megabytes: int = Field(20, ge=1)
     picture_megapixels: int = Field(50, ge=1)
 
@@ -251,7 +254,7 @@ def _values_of_file(home: Path) -> dict[str, Any]:
 
 def _refuse_unknown_variables() -> None:
     """Pydantic looks up the names it knows; a misspelt variable would be no setting and no error."""
-    known = {f"{PREFIX}{name}".upper() for name in Settings.model_fields} | {HOME_VARIABLE}
+    known = {f"{PREFIX}{name}".upper() for name in Settings.model_fields} | {HOME_VARIABLE, ACTOR_VARIABLE}
     given = (name.upper() for name in os.environ if name.upper().startswith(PREFIX))
     unknown = sorted(name for name in given if name.partition("__")[0] not in known)
     if unknown:

@@ -1,4 +1,4 @@
-"""The parent's end of the child process that parses PDFs: start it, talk to it, and be rid of it at any time."""
+"""The parent's end of a child process that parses or recognises PDFs: start it, talk to it, and be rid of it at any time."""
 
 import contextlib
 import json
@@ -15,6 +15,7 @@ import knowledge
 
 # The folder that holds the package, so that the child finds it whatever the working directory is.
 _ROOT = str(Path(knowledge.__file__).resolve().parents[1])
+_SEARCHED = (_ROOT,)
 _CHUNK = 1 << 18
 _MAX_MESSAGE = 256 * 1024 * 1024
 
@@ -30,16 +31,21 @@ class ChildDied(Exception):
 class Child:
     """One child process. Not thread-safe; the owner serialises."""
 
-    def __init__(self, memory_bytes: int) -> None:
+    def __init__(self, memory_bytes: int, module: str = "knowledge.pdf.worker") -> None:
         self._buffer = bytearray()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "knowledge.pdf.worker", str(memory_bytes)],
+            [sys.executable, "-m", module, str(memory_bytes)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             cwd=_ROOT,
             # Nothing of the parent's environment (tokens, database URLs) is any of a parser's business.
-            env={"PYTHONPATH": _ROOT, "PATH": os.defpath, "LC_ALL": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"},
+            env={
+                "PYTHONPATH": os.pathsep.join(_SEARCHED),
+                "PATH": os.defpath,
+                "LC_ALL": "C.UTF-8",
+                "PYTHONDONTWRITEBYTECODE": "1",
+            },
             # A group of its own: it can be killed with whatever it started, and Ctrl-C reaches the parent only.
             start_new_session=True,
         )

@@ -13,7 +13,7 @@ from itertools import pairwise
 from statistics import median
 from typing import Self
 
-from knowledge.pdf.layout import Row
+from knowledge.pdf.layout import Part, Row
 from knowledge.pdf.repairs import HYPHENS, join_lines
 
 _BULLET = re.compile(r"[•‣◦▪●○■□◆➢✓\uf0b7\uf0a7*\u2013\u2014-][ \t]+\S")
@@ -29,6 +29,7 @@ _ROOM = 2.0
 """Em left over beyond the next word from which a line counts as broken on purpose: ragged text leaves less."""
 _PARAGRAPH_GAP = 1.3
 _USUAL_LEADING = 1.25
+_JOINED_AT_ONCE, _JOIN_LOOKS_BACK = 10_000, 500
 _TABLE_GAP = 3.5
 """Em between the baselines of two rows of one table at most: cells are padded, and may hold a second line."""
 
@@ -43,7 +44,10 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Rows that belong together on one page (index from 0). `apart`: more than a line's distance from the one above."""
+    """Rows that belong together on one page (index from 0). `apart`: more than a line's distance from the one above.
+
+    `parts` are its printed lines, in the order of its text; `table` is the number of a table of its page, or 0.
+    """
 
     page: int
     text: str
@@ -53,18 +57,27 @@ class Block:
     angle: int
     rows: int
     apart: bool
+    parts: tuple[Part, ...] = ()
+    table: int = 0
+    bold_start: bool = False
+
+    @property
+    def top(self) -> float:
+        """Baseline of its first line, in points."""
+        return self.parts[0].y if self.parts else 0.0
 
 
 def blocks_of(pages: Sequence[Sequence[Row]]) -> list[Block]:
-    """Blocks of a document in reading order."""
+    """Blocks of a document in reading order, from rows in reading order."""
     measures = Measures.of(pages)
     blocks: list[Block] = []
-    for number, printed in enumerate(pages):
-        rows = _without_false_cells(printed)
+    for number, rows in enumerate(pages):
         edges = _right_edges(rows)
         start = 0
         for index in range(1, len(rows) + 1):
-            if index < len(rows) and not _breaks(rows[start:index], rows[index], edges[index - 1], measures):
+            if index < len(rows) and not _breaks(
+                (rows[start], rows[index - 1]), rows[index], edges[index - 1], measures
+            ):
                 continue
             apart = start == 0 or measures.apart(rows[start - 1], rows[start])
             blocks.append(_block(number, rows[start:index], measures.words, apart))
@@ -73,15 +86,36 @@ def blocks_of(pages: Sequence[Sequence[Row]]) -> list[Block]:
 
 
 def _block(page: int, rows: Sequence[Row], words: frozenset[str], apart: bool) -> Block:
-    text = rows[0].text
-    for row in rows[1:]:
-        text = join_lines(text, row.text, words)
     first = rows[0]
-    text = text.rstrip("\u00ad")
-    return Block(page, text, _kind(first), first.size, all(r.bold for r in rows), first.angle, len(rows), apart)
+    done: list[str] = []
+    offset, text = 0, ""
+    parts: list[Part] = []
+    for row in rows:
+        text = join_lines(text, row.text, words)
+        start = offset + len(text) - len(row.text)
+        if parts and parts[-1].end > start:
+            parts[-1] = replace(parts[-1], end=start)
+        if row.parts:
+            parts += [replace(part, start=start + part.start, end=start + part.end) for part in row.parts]
+        else:
+            parts.append(Part(start, offset + len(text), row.x, row.right, row.y, row.size, row.angle))
+        if len(text) > _JOINED_AT_ONCE:
+            # Only the end of the text matters to the next line; copying all of it each time would take hours.
+            done.append(text[:-_JOIN_LOOKS_BACK])
+            offset, text = offset + len(text) - _JOIN_LOOKS_BACK, text[-_JOIN_LOOKS_BACK:]
+    text = "".join([*done, text]).rstrip("\u00ad")
+    if parts[-1].end > len(text):
+        parts[-1] = replace(parts[-1], end=len(text))
+    bold = all(r.bold for r in rows)
+    return Block(
+        page, text, _kind(first), first.size, bold, first.angle, len(rows), apart,
+        tuple(part for part in parts if part.end > part.start), first.table, first.bold,
+    )  # fmt: skip
 
 
 def _kind(row: Row) -> Kind:
+    if row.table:
+        return Kind.TABLE_ROW
     if _BULLET.match(row.text) or _NUMBERED.match(row.text):
         return Kind.ITEM
     return Kind.TABLE_ROW if "\t" in row.text else Kind.PARAGRAPH
@@ -89,6 +123,10 @@ def _kind(row: Row) -> Kind:
 
 def separator(above: Block, below: Block) -> str:
     """What stands between two blocks that are no headings."""
+    if above.table != below.table:
+        return "\n\n"
+    if below.table:
+        return "\n"
     same = above.kind is below.kind and below.kind is not Kind.PARAGRAPH
     prose = above.kind is Kind.PARAGRAPH and above.rows > 1 and above.text.endswith(_SENTENCE_END)
     in_table = Kind.TABLE_ROW in (above.kind, below.kind) and not prose
@@ -149,15 +187,19 @@ def _in_column(above: Row, below: Row) -> bool:
     return _same_face(above, below) and below.y < above.y and abs(above.x - below.x) <= _LEFT_EDGE * below.size
 
 
-def _without_false_cells(rows: Sequence[Row]) -> list[Row]:
+def without_false_cells(rows: Sequence[Row]) -> list[Row]:
     """Rows with the TAB taken back after the mark of a list item, and where a justified line was only stretched."""
     mended = list(rows)
     for index, row in enumerate(rows):
-        if row.text.count("\t") != 1:
+        if "\t" not in row.text:
             continue
         near = (*rows[max(0, index - 1) : index], *rows[index + 1 : index + 2])
-        if _MARK.match(row.text) or any(_is_flush(row, other) for other in near):
-            mended[index] = replace(row, text=row.text.replace("\t", " "))
+        if any(_is_flush(row, other) for other in near):
+            mended[index] = replace(row, text=row.text.replace("\t", " "), cells=())
+        elif _MARK.match(row.text):
+            rest = row.cells[1:] if len(row.cells) > 2 else ()
+            cells = ((row.cells[0][0], rest[0][1]), *rest[1:]) if rest else ()
+            mended[index] = replace(row, text=row.text.replace("\t", " ", 1), cells=cells)
     return mended
 
 
@@ -181,9 +223,11 @@ def _right_edges(rows: Sequence[Row]) -> list[float | None]:
     return edges
 
 
-def _breaks(block: Sequence[Row], below: Row, edge: float | None, measures: Measures) -> bool:
-    """Whether `below` starts a new block; `edge` is the right edge of the column above it."""
+def _breaks(block: tuple[Row, Row], below: Row, edge: float | None, measures: Measures) -> bool:
+    """Whether `below` starts a new block after the first and last row of one; `edge`: right edge of the column above."""
     above = block[-1]
+    if above.table or below.table:
+        return True
     if not _same_face(above, below) or "\t" in above.text or "\t" in below.text:
         return True
     ended = above.text.endswith(_SENTENCE_END)

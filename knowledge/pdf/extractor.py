@@ -9,16 +9,20 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
 from knowledge.errors import DocumentRefused
 from knowledge.pdf.channel import Child, ChildDied, ChildTimedOut
-from knowledge.pdf.headings import Composed, compose
-from knowledge.pdf.layout import Row
+from knowledge.pdf.composition import Composed, compose
+from knowledge.pdf.layout import PageFrame, Row
 from knowledge.pdf.limits import PdfLimits
+from knowledge.pdf.ocr import OCR_PIXELS, Picture, Recogniser
+from knowledge.pdf.outline import OutlineEntry
 from knowledge.pdf.refusals import page_warnings, refused
 from knowledge.pdf.repairs import repair
+from knowledge.pdf.second_look import SecondLook, advice, look_again, warnings_of
 from knowledge.types import ExtractedText, Page, PageState
 
 _HEADER_WITHIN = 1024
@@ -36,10 +40,13 @@ class _Reading:
     pages: int | None = None
     title: str | None = None
     rows: list[list[Row]] = field(default_factory=list)
+    frames: list[PageFrame | None] = field(default_factory=list)
+    outline: list[OutlineEntry] = field(default_factory=list)
     states: list[tuple[PageState, str | None]] = field(default_factory=list)
     little: list[int] = field(default_factory=list)
     warnings: dict[str, int] = field(default_factory=dict)
     other_pages: int | None = None
+    second: SecondLook = field(default_factory=SecondLook)
 
     @property
     def next_page(self) -> int:
@@ -47,6 +54,7 @@ class _Reading:
 
     def lose_page(self, reason: str) -> None:
         self.rows.append([])
+        self.frames.append(None)
         self.states.append((PageState.FAILED, reason))
 
 
@@ -87,8 +95,9 @@ class PdfExtractor:
             # The clock starts here: waiting for another file is not this one's time.
             reading = _Reading(time.monotonic() + self.limits.seconds, progress)
             self._read(path, reading)
+            self._look_again(path, reading)
         self._check_text(reading)
-        return _extracted(reading, compose(reading.rows))
+        return _extracted(reading, compose(reading.rows, reading.frames, reading.outline))
 
     def render(self, path: Path, page: int, *, max_pixels: int = 2_000_000) -> bytes:
         """A page (1-based) as PNG of at most `max_pixels` pixels. Raises DocumentRefused."""
@@ -131,7 +140,7 @@ class PdfExtractor:
                 raise refused("unreadable")
             with path.open("rb") as file:
                 head = file.read(_HEADER_WITHIN)
-        except OSError:
+        except (OSError, ValueError):  # ValueError: a NUL in the path
             raise refused("unreadable") from None
         if about.st_size > self.limits.bytes:
             raise refused("too_large", bytes=self.limits.bytes, characters=self.limits.characters)
@@ -166,13 +175,35 @@ class PdfExtractor:
             message = self._receive(min(reading.deadline, time.monotonic() + self.limits.seconds_per_page))
             if message["kind"] == "done":
                 reading.warnings, reading.other_pages = message["warnings"], message["other_pages"]
+                if reading.other_pages == reading.pages:
+                    reading.outline = [OutlineEntry(*entry) for entry in message["outline"]]
                 return
-            reading.rows.append([Row(*row) for row in message["rows"]])
+            reading.rows.append([_row(row) for row in message["rows"]])
+            reading.frames.append(_frame(message))
             reading.states.append((PageState(message["state"]), message["reason"]))
             if message["little"]:
                 reading.little.append(message["page"])
             if reading.progress is not None:
                 reading.progress(len(reading.states), reading.pages)
+
+    def _look_again(self, path: Path, reading: _Reading) -> None:
+        """Let pages that have no text, or not the one that is printed, be recognised. Never costs another page."""
+        with Recogniser(self.limits) as recogniser:
+            reading.second = look_again(
+                reading.rows,
+                reading.states,
+                reading.little,
+                lambda page: recogniser.read(partial(self._draw, path, page)),
+            )
+
+    def _draw(self, path: Path, page: int, seconds: float) -> Picture | None:
+        """A page to recognise; None if it cannot be drawn in time."""
+        request = {"op": "render", "path": str(path.resolve()), "page": page, "max_pixels": OCR_PIXELS}
+        try:
+            message = self._ask(request, time.monotonic() + seconds)
+        except (ChildTimedOut, ChildDied, DocumentRefused):
+            return None
+        return Picture(base64.b64decode(message["png"]), message["scale"], message["blank"])
 
     def _ask(self, request: dict[str, Any], deadline: float) -> dict[str, Any]:
         """The first message in answer to `request`.
@@ -224,25 +255,45 @@ class PdfExtractor:
         pages = len(reading.states)
         failed = [i for i, (state, _) in enumerate(reading.states, start=1) if state is PageState.FAILED]
         pictures = [i for i, (state, _) in enumerate(reading.states, start=1) if state is PageState.IMAGE_ONLY]
+        if failed and all(str(reading.states[page - 1][1]).startswith("garbage_text") for page in failed):
+            raise refused("garbage_text", failed[0], advice=advice(reading.second.found))
         if failed:
             reasons = Counter(_REFUSAL_OF_PAGE.get(str(reason), "broken_pdf") for _, reason in reading.states if reason)
             raise refused(reasons.most_common(1)[0][0], failed[0], seconds=self.limits.seconds_per_page)
         if (reading.other_pages or 0) > pages:
             raise refused("broken_pdf")
         if pictures:
-            raise refused("image_only", pictures[0], pictures=len(pictures), pages=pages)
+            raise refused(
+                "image_only", pictures[0], pictures=len(pictures), pages=pages, advice=advice(reading.second.found)
+            )
+        if reading.warnings:
+            raise refused("broken_pdf")
         raise refused("no_text", pages=pages)
+
+
+def _row(values: list[Any]) -> Row:
+    text, x, right, y, size, bold, angle, cells = values
+    return Row(text, x, right, y, size, bold, angle, tuple((a, b) for a, b in cells))
+
+
+def _frame(message: dict[str, Any]) -> PageFrame | None:
+    if not message["sheet"]:
+        return None
+    width, height = message["sheet"]
+    return PageFrame(width, height, tuple((left, right, y) for left, right, y in message["rules"]))
 
 
 def _extracted(reading: _Reading, composed: Composed) -> ExtractedText:
     pages = tuple(
-        Page(number, start, end, state, reason)
+        Page(number, start, end, state, reason, reading.second.confidences.get(number))
         for number, ((start, end), (state, reason)) in enumerate(
             zip(composed.spans, reading.states, strict=True), start=1
         )
     )
     title = composed.title or _usable_title(reading.title)
-    return ExtractedText(composed.text, pages, composed.headings, title, tuple(_warnings(reading)))
+    return ExtractedText(
+        composed.text, pages, composed.headings, title, tuple(_warnings(reading)), composed.stretches, composed.lines
+    )
 
 
 def _usable_title(title: str | None) -> str | None:
@@ -255,7 +306,8 @@ def _warnings(reading: _Reading) -> list[str]:
     states: dict[str, list[int]] = defaultdict(list)
     for number, (state, _) in enumerate(reading.states, start=1):
         states[state.value].append(number)
-    found = page_warnings(states, len(reading.states), reading.little)
+    little = [page for page in reading.little if reading.states[page - 1][0] is PageState.TEXT]
+    found = page_warnings(states, len(reading.states), little) + warnings_of(reading.second.found, reading.states)
     if reading.other_pages is not None and reading.other_pages != len(reading.states):
         found.append(
             f"Readers disagree about the number of pages: {len(reading.states)} were read, another reader finds"

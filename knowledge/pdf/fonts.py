@@ -31,7 +31,9 @@ def resolved(value: Any) -> Any:
 
 def number(value: Any, default: float = 0.0) -> float:
     """A finite number of at most a million, or the default: operands of broken files can be anything."""
-    value = resolved(value)
+    # Most are numbers already; asking first is what a page with thousands of strokes feels.
+    if not isinstance(value, int | float):
+        value = resolved(value)
     if isinstance(value, int | float) and abs(value) < 1e6:
         return float(value)
     return default

@@ -1,183 +1,297 @@
-"""Positioned text of one page, gathered through pypdf's visitors. Runs only in the child process.
+"""Positioned text of one page, followed operator by operator. Runs only in the child process.
 
-pypdf joins what stands on one line before it reports it, so the gaps between table cells would be lost. A `cm` with the
-identity matrix changes nothing on the page but makes pypdf hand over what it has; one is put before every operator
-that moves the text position.
+pypdf parses the content stream and reads the fonts; its own `extract_text` joins what stands on one line before it tells
+where it is, so gaps between table cells, the ends of lines and the place of text inside forms would be lost. All
+coordinates are those of the page as it is drawn: points from its lower left corner, turned and cropped.
 """
 
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from pypdf import PageObject
-from pypdf.generic import ArrayObject, ContentStream, NameObject
+from pypdf.generic import ContentStream
 
-from knowledge.pdf.fonts import FontWidths, is_bold, number, resolved
+from knowledge.pdf.fonts import number, resolved
+from knowledge.pdf.glyphs import Face, FontShelf, PageFaces, unspaced
 from knowledge.pdf.layout import CELL_GAP, Fragment
+from knowledge.pdf.pen import State
+from knowledge.pdf.repairs import runs_right_to_left
+from knowledge.pdf.sheets import IDENTITY, Matrix, Sheet, inherited, matrix_of, multiplied, sheet_of
+from knowledge.pdf.strokes import Strokes
 
-_IDENTITY: tuple[list[float], bytes] = ([1.0, 0.0, 0.0, 1.0, 0.0, 0.0], b"cm")
-_MOVES = frozenset((b"Td", b"TD", b"Tm", b"T*", b"'", b'"', b"Tz", b"Ts"))
-_SHOWS = frozenset((b"Tj", b"TJ", b"'", b'"'))
-_PICTURES = frozenset((b"Do", b"INLINE IMAGE"))
 _SPACED_OUT = 0.08
 """Em of character spacing from which it may stand in for the spaces between words."""
-
+_SMALLEST = 0.01
+"""Points that a font measures at least: sizes are divided by."""
+_TEXT = re.compile(rb"T[jJ]|Do|['\"]")
+_INLINE_PICTURE = re.compile(rb"\bBI\s")
+_FORMS, _DEPTH = 2_000, 12
+"""Forms drawn per page, and one in another, at most: real pages stay far below, bombs do not."""
 Operation = tuple[Any, bytes]
 
 
-def gather(page: PageObject) -> tuple[list[Fragment], bool]:
-    """Fragments of a page in content order, and whether it draws a picture or form. Raises what pypdf raises."""
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """Fragments of a page in content order, whether it draws a picture or form, and its horizontal rules.
+
+    A rule is (left, right, y).
+    """
+
+    fragments: list[Fragment]
+    pictures: bool
+    sheet: Sheet
+    rules: list[tuple[float, float, float]]
+
+
+def gather(page: PageObject, shelf: FontShelf) -> Gathered:
+    """What a page says and where. Raises what pypdf raises."""
+    sheet, base = sheet_of(page)
     contents = resolved(page.get("/Contents"))
     if contents is None:
-        return [], False
+        return Gathered([], False, sheet, [])
     stream = ContentStream(contents, page.pdf, "bytes")
-    fonts = _fonts(page)
-    operations = stream.operations
-    stream.operations = _prepared(operations, fonts)
-    # The visitors take the operations from the page itself.
-    page[NameObject("/Contents")] = stream
-    pen = _Pen(fonts)
-    page.extract_text(visitor_operand_before=pen.before, visitor_text=pen.text)
-    return pen.fragments, any(operator in _PICTURES for _, operator in operations)
+    data = stream.get_data()
+    if not _TEXT.search(data):
+        return Gathered([], bool(_INLINE_PICTURE.search(data)), sheet, [])
+    resources = inherited(page, "/Resources")
+    reader = _Reader(shelf, base, page.pdf)
+    reader.run(stream.operations, resources)
+    pictures = any(operator in (b"Do", b"INLINE IMAGE") for _, operator in stream.operations)
+    return Gathered(reader.fragments, pictures, sheet, reader.strokes.rules)
 
 
-def _fonts(page: PageObject) -> dict[str, FontWidths]:
-    resources = resolved(page.get("/Resources"))
-    fonts = resolved(resources.get("/Font")) if isinstance(resources, Mapping) else None
-    if not isinstance(fonts, Mapping):
-        return {}
-    return {str(name): FontWidths(resolved(font)) for name, font in fonts.items()}
+_NO_FACE = Face(None)
 
 
-def _prepared(operations: list[Operation], fonts: dict[str, FontWidths]) -> list[Operation]:
-    prepared: list[Operation] = []
-    size, spacing, single = 1.0, 0.0, True
-    for operands, operator in operations:
-        if operator in _MOVES:
-            prepared.append(_IDENTITY)
-        elif operator == b"Tf" and len(operands) > 1:
-            size = number(operands[1], 1.0) or 1.0
-            single = fonts.get(str(operands[0]), _UNKNOWN).code_bytes == 1
-        elif operator == b"Tc" and operands:
-            spacing = number(operands[0])
-        if operator == b"TJ" and operands and isinstance(operands[0], list):
-            spaced = single and spacing / size > _SPACED_OUT
-            items = _unspaced(operands[0], spacing / size) if spaced else operands[0]
-            shown: list[Operation] = _cells(items)
-            prepared += [([0.0], b"Tc"), *shown, ([spacing], b"Tc")] if spaced else shown
-        else:
-            prepared.append((operands, operator))
-    return prepared
+class _Reader:
+    """Follows the pen through a content stream and the forms it draws."""
 
-
-def _unspaced(items: list[Any], spacing: float) -> list[Any]:
-    """A TJ array with the character spacing (em) written out as offsets, which is where pypdf looks for words.
-
-    Some typesetters set a wide spacing, take it back between letters and leave it standing between words. The smallest
-    gap of all is taken off: a title that is merely letter-spaced must not fall apart.
-    """
-    gaps: list[float] = []
-    codes: list[bytes] = []
-    for item in items:
-        if isinstance(item, bytes):
-            for code in item:
-                codes.append(bytes([code]))
-                gaps.append(1000 * spacing)
-        elif gaps:
-            gaps[-1] -= number(item)
-    usual = max(0.0, min(gaps[:-1], default=0.0))
-    # The last gap lies between this array and the next text, which has a position of its own.
-    return [part for code, gap in zip(codes, gaps, strict=True) for part in (code, usual - gap)][:-1]
-
-
-def _cells(items: list[Any]) -> list[Operation]:
-    """A TJ array, in parts where it skips so far that another table cell begins."""
-    parts: list[Operation] = []
-    start = 0
-    for index, item in enumerate(items):
-        if -number(item) >= 1000 * CELL_GAP:
-            parts += [([ArrayObject(items[start:index])], b"TJ"), _IDENTITY]
-            start = index
-    return [*parts, ([ArrayObject(items[start:])], b"TJ")]
-
-
-_UNKNOWN = FontWidths(None)
-
-
-class _Pen:
-    """Follows the pen along a line: pypdf reports the line's start for every font on it, not where each run begins."""
-
-    def __init__(self, fonts: dict[str, FontWidths]) -> None:
+    def __init__(self, shelf: FontShelf, base: Matrix, pdf: Any) -> None:
         self.fragments: list[Fragment] = []
-        self._fonts = fonts
-        self._font = _UNKNOWN
-        self._size, self._spacing, self._word_spacing, self._stretch = 1.0, 0.0, 0.0, 1.0
-        self._offset = self._end = 0.0
-        self._start: float | None = None
+        self._shelf, self._pdf = shelf, pdf
+        self._state = State(base, _NO_FACE)
+        self._saved: list[State] = []
+        self._line: Matrix = IDENTITY
+        self._offset = 0.0
+        self._place: tuple[float, float, float, float, float, float] | None = None
+        self.strokes = Strokes(self._point)
+        self._faces: PageFaces = shelf.faces(None)
+        self._resources: Any = None
+        self._forms, self._inside = 0, set[int]()
+        self._last_face: Face | None = None
         self._space = ""
-        self._saved: list[tuple[FontWidths, float, float, float, float]] = []
+        self._handlers = self._table()
 
-    def before(self, operator: bytes, operands: Any, _cm: list[float], _tm: list[float]) -> None:
-        """pypdf's call before each operator of the page and of the forms in it."""
-        if operator in _SHOWS:
-            self._show(operator, operands)
-        elif operator in _MOVES or operator == b"BT":
-            self._offset = 0.0
-            if operator == b"Tz" and operands:
-                self._stretch = number(operands[0], 100.0) / 100
-        elif operator == b"Tf" and len(operands) > 1:
-            self._font = self._fonts.get(str(operands[0]), _UNKNOWN)
-            self._size = number(operands[1], self._size)
-        elif operator == b"Tc" and operands:
-            self._spacing = number(operands[0])
-        elif operator == b"Tw" and operands:
-            self._word_spacing = number(operands[0])
-        elif operator == b"q":
-            self._saved.append((self._font, self._size, self._spacing, self._word_spacing, self._stretch))
-        elif operator == b"Q" and self._saved:
-            self._font, self._size, self._spacing, self._word_spacing, self._stretch = self._saved.pop()
+    def _table(self) -> dict[bytes, Callable[[Any], None]]:
+        return {
+            b"BT": self._begin, b"q": self._save, b"Q": self._restore, b"cm": self._concatenate, b"Tf": self._font,
+            b"Tc": self._set("spacing"), b"Tw": self._set("word_spacing"), b"TL": self._set("leading"),
+            b"Ts": self._set("rise"), b"Tz": self._stretch, b"Td": self._move, b"TD": self._move_leading,
+            b"Tm": self._matrix, b"T*": self._next_line, b"Tj": self._show, b"TJ": self._show_parts,
+            b"'": self._next_and_show, b'"': self._space_and_show, b"Do": self._form, **self.strokes.handlers,
+        }  # fmt: skip
 
-    def _show(self, operator: bytes, operands: Any) -> None:
-        if operator in (b"'", b'"'):
-            self._offset = 0.0
-        if not operands:
+    def run(self, operations: list[Operation], resources: Any) -> None:
+        """Follow the operations of a page or form."""
+        outer = self._faces, self._resources
+        self._faces, self._resources = self._shelf.faces(resources), resolved(resources)
+        handlers = self._handlers
+        for operands, operator in operations:
+            handler = handlers.get(operator)
+            if handler is not None:
+                handler(operands)
+        self._faces, self._resources = outer
+
+    # State
+
+    def _set(self, name: str) -> Callable[[Any], None]:
+        def handler(operands: Any) -> None:
+            if operands:
+                setattr(self._state, name, number(operands[0]))
+                self._place = None
+
+        return handler
+
+    def _stretch(self, operands: Any) -> None:
+        if operands:
+            self._state.stretch = number(operands[0], 100.0) / 100
+
+    def _save(self, _: Any) -> None:
+        if len(self._saved) < 1000:
+            self._saved.append(self._state.copy())
+
+    def _restore(self, _: Any) -> None:
+        if self._saved:
+            self._state = self._saved.pop()
+            self._place = None
+
+    def _concatenate(self, operands: Any) -> None:
+        self._state.matrix = multiplied(matrix_of(operands), self._state.matrix)
+        self._place = None
+
+    def _font(self, operands: Any) -> None:
+        if len(operands) > 1:
+            self._state.face = self._faces.get(str(operands[0]))
+            self._state.size = number(operands[1], self._state.size)
+            self._place = None
+
+    # Where the pen is
+
+    def _begin(self, _: Any) -> None:
+        self._line, self._offset, self._place = IDENTITY, 0.0, None
+
+    def _move(self, operands: Any) -> None:
+        if len(operands) > 1:
+            x, y = number(operands[0]), number(operands[1])
+            a, b, c, d, e, f = self._line
+            self._line = (a, b, c, d, e + x * a + y * c, f + x * b + y * d)
+        self._offset, self._place = 0.0, None
+
+    def _move_leading(self, operands: Any) -> None:
+        if len(operands) > 1:
+            self._state.leading = -number(operands[1])
+        self._move(operands)
+
+    def _matrix(self, operands: Any) -> None:
+        self._line, self._offset, self._place = matrix_of(operands), 0.0, None
+
+    def _next_line(self, _: Any) -> None:
+        self._move((0.0, -self._state.leading))
+
+    # Text
+
+    def _next_and_show(self, operands: Any) -> None:
+        self._next_line(None)
+        self._show(operands)
+
+    def _space_and_show(self, operands: Any) -> None:
+        if len(operands) > 2:
+            self._state.word_spacing, self._state.spacing = number(operands[0]), number(operands[1])
+            self._next_and_show(operands[2:])
+
+    def _show(self, operands: Any) -> None:
+        if operands and isinstance(operands[0], bytes):
+            self._show_items([operands[0]])
+
+    def _show_parts(self, operands: Any) -> None:
+        if not operands or not isinstance(operands[0], list):
             return
-        shown = operands[0] if operator == b"TJ" else [operands[-1]]
-        for item in shown if isinstance(shown, list) else []:
+        state = self._state
+        size = state.size or 1.0
+        if state.spacing / size > _SPACED_OUT and state.face.code_bytes == 1:
+            spacing = state.spacing
+            state.spacing = 0.0
+            self._show_items(unspaced(operands[0], spacing / size))
+            state.spacing = spacing
+        else:
+            self._show_items(operands[0])
+
+    def _show_items(self, items: list[Any]) -> None:
+        """The parts of one TJ array: text up to a gap as wide as between cells is one fragment."""
+        state = self._state
+        face, size, spacing = state.face, state.size, state.spacing
+        gap_of_words = face.word_gap
+        parts: list[str] = []
+        start = end = self._offset
+        for item in items:
             if isinstance(item, bytes):
-                if self._start is None:
-                    self._start = self._offset
-                width = self._font.advance(item) * self._size
-                width += self._spacing * len(item) / self._font.code_bytes
-                width += self._word_spacing * item.count(b" ") if self._font.code_bytes == 1 else 0.0
-                self._offset += width * self._stretch
-                self._end = self._offset
-            else:
-                self._offset -= number(item) / 1000 * self._size * self._stretch
+                shown = face.shown(item)
+                if shown.text:
+                    if not parts:
+                        start = self._offset
+                    elif self._offset - end >= gap_of_words * size * state.stretch > 0 and parts[-1][-1:] != " ":
+                        parts.append(" ")
+                    parts.append(shown.text)
+                advance = shown.advance * size + spacing * shown.codes + state.word_spacing * shown.spaces
+                self._offset += advance * state.stretch
+                end = self._offset
+            elif isinstance(item, int | float):
+                self._offset -= number(item) / 1000 * size * state.stretch
+                if parts and self._offset - end >= CELL_GAP * abs(size * state.stretch):
+                    self._emit("".join(parts), start, end)
+                    parts = []
+        if parts:
+            self._emit("".join(parts), start, end)
 
-    def text(self, text: str, cm: list[float], tm: list[float], font: Any, size: float) -> None:
-        """pypdf's call with a finished run of text and the matrices at the start of its line."""
-        if not text.strip():
-            self._space = " " if " " in text else self._space
-            return
-        a, b = tm[0] * cm[0] + tm[1] * cm[2], tm[0] * cm[1] + tm[1] * cm[3]
-        c, d = tm[2] * cm[0] + tm[3] * cm[2], tm[2] * cm[1] + tm[3] * cm[3]
-        x, y = tm[4] * cm[0] + tm[5] * cm[2] + cm[4], tm[4] * cm[1] + tm[5] * cm[3] + cm[5]
-        along = math.hypot(a, b)
+    def _where(self) -> tuple[float, float, float, float, float, float]:
+        """Origin along and across the writing direction, points per unit along and across, angle, size."""
+        state = self._state
+        a, b, c, d, x, y = multiplied(self._line, state.matrix)
+        along, across = math.hypot(a, b), math.hypot(c, d)
         angle = math.atan2(b, a)
-        start = self._start if self._start is not None else self._offset
-        fragment = Fragment(
-            text=self._space + text.rstrip("\n"),
-            x=_finite(x * math.cos(angle) + y * math.sin(angle) + start * along),
-            y=_finite(y * math.cos(angle) - x * math.sin(angle)),
-            size=_finite(abs(number(size, 1.0)) * math.hypot(c, d)) or 1.0,
-            width=_finite(max(0.0, self._end - start) * along),
-            bold=is_bold(font),
-            angle=round(math.degrees(angle)) % 360 if math.isfinite(angle) else 0,
+        if not (math.isfinite(along) and math.isfinite(across) and math.isfinite(x) and math.isfinite(y)):
+            return 0.0, 0.0, 1.0, 1.0, 0.0, 1.0
+        cosine, sine = math.cos(angle), math.sin(angle)
+        u, v = x * cosine + y * sine, y * cosine - x * sine
+        # A mirrored page would have its rises the other way round; nobody writes text like that.
+        return u, v + state.rise * across, along, across, angle, max(_SMALLEST, abs(state.size) * across)
+
+    def _emit(self, text: str, start: float, end: float) -> None:
+        if text.isspace():
+            # A space of its own would be a piece that draws nothing; it belongs to what follows.
+            self._space = " "
+            return
+        text, self._space = self._space + text, ""
+        place = self._place
+        if place is None:
+            place = self._place = self._where()
+        u, v, along, _, angle, size = place
+        x, width = u + start * along, max(0.0, (end - start) * along)
+        degrees = round(math.degrees(angle)) % 360
+        face = self._state.face
+        last = self.fragments[-1] if self.fragments else None
+        if last is not None and last.angle == degrees and abs(last.y - v) <= 0.02 * size:
+            gap = x - last.x - last.width
+            word = gap >= face.word_gap * size and text[:1] != " " and last.text[-1:] != " "
+            text = " " + text if word else text
+            # A run drawn in several operators is one run: fewer pieces to put together later.
+            joins = not runs_right_to_left(text)
+            if (
+                joins
+                and face is self._last_face
+                and abs(last.size - size) <= 0.01 * size
+                and -0.1 * size <= gap < 0.9 * size
+            ):
+                self.fragments[-1] = Fragment(
+                    last.text + text, last.x, last.y, last.size, _rounded(x + width - last.x), last.bold, degrees
+                )
+                return
+        self._last_face = face
+        self.fragments.append(
+            Fragment(text, _rounded(x), _rounded(v), _rounded(size), _rounded(width), face.bold, degrees)
         )
-        self.fragments.append(fragment)
-        self._start, self._space = None, ""
+
+    def _point(self, x: float, y: float) -> tuple[float, float]:
+        a, b, c, d, e, f = self._state.matrix
+        return x * a + y * c + e, x * b + y * d + f
+
+    # Forms
+
+    def _form(self, operands: Any) -> None:
+        resources = self._resources
+        forms = resolved(resources.get("/XObject")) if isinstance(resources, Mapping) else None
+        form = resolved(forms.get(str(operands[0]))) if operands and isinstance(forms, Mapping) else None
+        if not isinstance(form, Mapping) or form.get("/Subtype") != "/Form":
+            return
+        self._forms += 1
+        if self._forms > _FORMS or len(self._inside) >= _DEPTH or id(form) in self._inside:
+            return
+        stream = ContentStream(form, self._pdf, "bytes")
+        if not _TEXT.search(stream.get_data()):
+            return
+        state, saved, line = self._state.copy(), self._saved, (self._line, self._offset)
+        self._saved = []
+        self._state.matrix = multiplied(matrix_of(resolved(form.get("/Matrix"))), self._state.matrix)
+        self._place = None
+        self._inside.add(id(form))
+        self.run(stream.operations, form.get("/Resources") or resources)
+        self._inside.discard(id(form))
+        self._state, self._saved, self._place = state, saved, None
+        self._line, self._offset = line
 
 
-def _finite(value: float) -> float:
+def _rounded(value: float) -> float:
     return round(value, 3) if math.isfinite(value) else 0.0

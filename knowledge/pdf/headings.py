@@ -1,76 +1,59 @@
-"""Which blocks are headings, how deep they are, and the finished text of a document."""
+"""Which blocks are headings, and how deep they are: by print, and by the outline where there is one."""
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
-from knowledge.pdf.composing import Block, Kind, blocks_of, separator
-from knowledge.pdf.layout import Row
-from knowledge.types import Heading
+from knowledge.pdf.composing import Block, Kind
+from knowledge.pdf.outline import OutlineEntry, outlined
+from knowledge.pdf.roles import begins_with_label, names_references
 
-PAGE_JOINER = "\n\n"
 MAX_LEVEL = 6
 _LARGER, _SLIGHTLY_LARGER = 1.12, 1.05
 _MAX_ROWS, _MAX_CHARACTERS, _MAX_CHARACTERS_PLAIN = 5, 250, 100
 _NUMBER = re.compile(r"(\d{1,2}(?:\.\d{1,2}){0,4})\.?\s+(?=\D)")
-_CAPTION = re.compile(r"(?:table|figure|fig|box|panel|algorithm)\b\.?\s*[\dIVX]", re.IGNORECASE)
 _RAISED = re.compile("[⁰¹²³⁴-⁹]")
 """Authors carry several reference marks, headings do not."""
 _NOT_AT_THE_END = (".", ",", ";", "-")
 _REPEATED_PAGES, _REPEATED_SHARE = 3, 0.3
 
 
-@dataclass(frozen=True, slots=True)
-class Composed:
-    """Text of a document, a half-open span per page, headings, and the title as printed (None if none was found)."""
+def heading_levels(
+    blocks: Sequence[Block], pages: int, outline: Sequence[OutlineEntry] = ()
+) -> dict[int, int]:  # fmt: skip
+    """Level (1 = top) per index of a heading. An outline that fits the text decides; print adds what it leaves out.
 
-    text: str
-    spans: tuple[tuple[int, int], ...]
-    headings: tuple[Heading, ...]
-    title: str | None
-
-
-def compose(pages: Sequence[Sequence[Row]]) -> Composed:
-    """The document's text from the rows of its pages. A page without rows has an empty span."""
-    blocks = blocks_of(pages)
-    levels = _levels(blocks, len(pages))
-    by_page: dict[int, list[int]] = defaultdict(list)
-    for index, block in enumerate(blocks):
-        by_page[block.page].append(index)
-    parts: list[str] = []
-    spans: list[tuple[int, int]] = []
-    headings: list[Heading] = []
-    position = 0
-    for page in range(len(pages)):
-        if page:
-            parts.append(PAGE_JOINER)
-            position += len(PAGE_JOINER)
-        start = position
-        for above, index in zip([None, *by_page[page]], by_page[page], strict=False):
-            gap = "" if above is None else _gap(blocks, levels, above, index)
-            parts += [gap, blocks[index].text]
-            position += len(gap)
-            if index in levels:
-                headings.append(Heading(position, position + len(blocks[index].text), levels[index]))
-            position += len(blocks[index].text)
-        spans.append((start, position))
-    return Composed("".join(parts), tuple(spans), tuple(headings), _title(blocks, levels))
+    What only print shows stands one below the entry above it; a title in larger print than any entry stands above all.
+    """
+    printed = _levels(blocks, pages)
+    listed = outlined(blocks, outline)
+    if not listed:
+        return printed
+    largest = max(blocks[index].size for index in listed)
+    first = min(listed)
+    titles = [i for i in printed if i < first and i not in listed and blocks[i].size > largest]
+    shift = 1 if titles else 0
+    levels: dict[int, int] = {}
+    entry = within = 0
+    for index in sorted({*printed, *listed}):
+        if index in listed:
+            entry, within = listed[index] + shift, printed.get(index, 0)
+            levels[index] = min(MAX_LEVEL, entry)
+        elif index in titles:
+            levels[index] = 1
+        else:
+            levels[index] = min(MAX_LEVEL, entry + max(1, printed[index] - within) if entry else shift + 1)
+    return levels
 
 
-def _gap(blocks: Sequence[Block], levels: dict[int, int], above: int, below: int) -> str:
-    if below in levels:
-        return "\n\n"
-    return "\n" if above in levels else separator(blocks[above], blocks[below])
-
-
-def _title(blocks: Sequence[Block], levels: dict[int, int]) -> str | None:
+def title_of(blocks: Sequence[Block], levels: Mapping[int, int]) -> str | None:
+    """The title as printed: the largest heading of the first page."""
     # One word in large print on the first page is a label ("Article", "OPEN"), hardly ever a title.
     first = [blocks[i] for i in levels if blocks[i].page == 0 and " " in blocks[i].text]
     return max(first, key=lambda b: b.size).text if first else None
 
 
-def _body(blocks: Sequence[Block]) -> tuple[float, bool]:
+def body_face(blocks: Sequence[Block]) -> tuple[float, bool]:
     """Font size (points) and weight that most characters have."""
     counted: Counter[tuple[float, bool]] = Counter()
     for block in blocks:
@@ -87,7 +70,7 @@ def _body(blocks: Sequence[Block]) -> tuple[float, bool]:
 
 def _levels(blocks: Sequence[Block], pages: int) -> dict[int, int]:
     """Level (1 = top) per index of a heading: by rank of font size and weight, then by depth of its number."""
-    size, bold = _body(blocks)
+    size, bold = body_face(blocks)
     found = [i for i in range(len(blocks)) if _is_heading(blocks, i, size, bold)]
     on_pages: dict[str, set[int]] = defaultdict(set)
     for i in found:
@@ -95,7 +78,7 @@ def _levels(blocks: Sequence[Block], pages: int) -> dict[int, int]:
     often = max(_REPEATED_PAGES, _REPEATED_SHARE * pages)
     # What stands on page after page in large print is a running header, not the start of a section.
     found = [i for i in found if len(on_pages[_folded(blocks[i].text)]) < often]
-    faces = sorted({_face(blocks[i]) for i in found}, reverse=True)
+    faces = {face: rank for rank, face in enumerate(sorted({_face(blocks[i]) for i in found}, reverse=True))}
     depths: dict[tuple[float, bool], int] = {}
     for i in found:
         face = _face(blocks[i])
@@ -103,7 +86,7 @@ def _levels(blocks: Sequence[Block], pages: int) -> dict[int, int]:
     levels = {}
     for i in found:
         face = _face(blocks[i])
-        levels[i] = min(MAX_LEVEL, 1 + faces.index(face) + _depth(blocks[i].text) - depths[face])
+        levels[i] = min(MAX_LEVEL, 1 + faces[face] + _depth(blocks[i].text) - depths[face])
     return levels
 
 
@@ -124,16 +107,21 @@ def _is_heading(blocks: Sequence[Block], index: int, body: float, body_bold: boo
     block = blocks[index]
     text = block.text
     numbered = _NUMBER.match(text)
-    if block.kind is Kind.TABLE_ROW and not (numbered and text.count("\t") == 1 and "\t" in numbered.group()):
+    if block.table or (
+        block.kind is Kind.TABLE_ROW and not (numbered and text.count("\t") == 1 and "\t" in numbered.group())
+    ):
         return False
     if block.kind is Kind.ITEM and not numbered:
         return False
-    if block.angle or block.rows > _MAX_ROWS or len(text) > _MAX_CHARACTERS or _CAPTION.match(text):
+    if block.angle or block.rows > _MAX_ROWS or len(text) > _MAX_CHARACTERS or begins_with_label(text):
         return False
     title = text[numbered.end() :] if numbered else text
     if sum(c.isalpha() for c in title) < 3 or text.endswith(_NOT_AT_THE_END) or len(_RAISED.findall(text)) > 1:
         return False
     if block.size >= _LARGER * body:
+        return True
+    if names_references(text) and block.apart and block.rows == 1 and index + 1 < len(blocks):
+        # Known by its words alone, for what follows must not be taken for advice.
         return True
     if len(text) > _MAX_CHARACTERS_PLAIN or title[:1].islower() or block.size < 0.95 * body:
         return False

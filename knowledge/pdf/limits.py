@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 
 @dataclass(frozen=True, slots=True)
 class PdfLimits:
-    """Bounds per document; every field is positive. Raises ValueError for one that is not."""
+    """Bounds per document; every field is positive, `ocr_pages` may be 0. Raises ValueError for one that is not."""
 
     bytes: int = 100_000_000
     """File size in bytes: the largest illustrated guidelines are about half of this."""
@@ -21,10 +21,19 @@ class PdfLimits:
     """Characters of text per document: ten times a long textbook."""
     restarts: int = 5
     """Pages of one document that may cost their child before the document is given up."""
+    ocr_pages: int = 200
+    """Pages per document that text recognition reads: a scanned guideline passes, a scanned textbook is for a person."""
+    ocr_seconds: float = 1_200.0
+    """Wall-clock seconds of text recognition per document, beside `seconds`: a dense page takes 7 to 14 on two cores."""
+    ocr_seconds_per_page: float = 120.0
+    """Wall-clock seconds of text recognition for a page: ten times the usual, for machines that are busy."""
+    ocr_memory_bytes: int = 4 * 1024**3
+    """Address space of the recognising child in bytes; dense pages take 2.7 GiB of it and fill 1.5."""
     files_per_worker: int = 200
     """Files after which the child is replaced, so that leaks and fragmentation stay bounded."""
 
     def __post_init__(self) -> None:
         for field in fields(self):
-            if getattr(self, field.name) <= 0:
+            value = getattr(self, field.name)
+            if value < 0 or (value == 0 and field.name != "ocr_pages"):
                 raise ValueError(f"PdfLimits.{field.name} must be positive")

@@ -2,19 +2,21 @@
 
 import gc
 import io
+import itertools
 import logging
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import astuple
 from typing import Any
 
 import pypdf
 import pypdfium2
 from pypdf.errors import FileNotDecryptedError, LimitReachedError, PyPdfError
 
+from knowledge.pdf.fonts import number, resolved
 from knowledge.pdf.gathering import gather
-from knowledge.pdf.layout import rows_of
+from knowledge.pdf.glyphs import FontShelf
+from knowledge.pdf.layout import Row, rows_of
 
 # Below pypdf's defaults, because files come from outside; each is several times what real guidelines need.
 _LOWERED: dict[str, Any] = {
@@ -31,6 +33,12 @@ _LOWERED: dict[str, Any] = {
 _MAX_SCALE = 4.0
 """Pixels per point at most (288 dpi): beyond, a page shows nothing more."""
 _LITTLE_TEXT = 20
+_MOST_ROWS = 20_000
+"""Rows of a page: a dense newspaper page has a thousand."""
+_ROW_COSTS = 20
+"""Characters that a row counts for at least: even an empty one has to be carried, placed and compared."""
+_OUTLINE_ENTRIES, _OUTLINE_DEPTH, _OUTLINE_TITLE = 5_000, 8, 300
+"""What is read of an outline at most: a textbook's has hundreds of entries."""
 
 
 class Refused(Exception):
@@ -63,17 +71,20 @@ def extract(path: str, first: int, limits: Mapping[str, int]) -> Iterator[dict[s
     with pypdf.apply_configuration(**_LOWERED):
         reader, pages = _open(path, limits["pages"])
         yield {"kind": "opened", "pages": pages, "title": _title(reader)}
-        left = limits["characters"]
+        left, shelf = limits["characters"], FontShelf()
         for page in range(first, pages + 1):
-            message = _page(reader, page)
-            left -= sum(len(row[0]) for row in message["rows"])
+            message = _page(reader, page, shelf)
+            if message["state"] == "empty" and _overlooked(path, page, pages):
+                message |= {"state": "failed", "reason": "text_not_read"}
+            left -= sum(max(_ROW_COSTS, len(row[0])) for row in message["rows"])
             if left < 0:
                 raise Refused("too_large", page, characters=limits["characters"])
             yield message
-    yield {"kind": "done", "warnings": dict(count.counted.most_common(20)), "other_pages": _other_page_count(path)}
+    yield {"kind": "done", "warnings": dict(count.counted.most_common(20)), **_second_opinion(path)}
 
 
 def _open(path: str, most_pages: int) -> tuple[pypdf.PdfReader, int]:
+    reader: pypdf.PdfReader | None = None
     try:
         reader = pypdf.PdfReader(path)
         pages = len(reader.pages)
@@ -81,7 +92,11 @@ def _open(path: str, most_pages: int) -> tuple[pypdf.PdfReader, int]:
         raise Refused("encrypted") from None
     except MemoryError:
         raise
-    except RecursionError:
+    except LimitReachedError:
+        # A few hundred bytes can claim a million pages. pypdf stops counting; what the file claims is clearer.
+        claimed = _claimed_pages(reader)
+        if claimed > most_pages:
+            raise Refused("too_many_pages", pages=claimed, limit=most_pages) from None
         raise Refused("broken_pdf") from None
     except Exception:
         # pypdf's own documentation says that broken files can raise anything.
@@ -91,6 +106,15 @@ def _open(path: str, most_pages: int) -> tuple[pypdf.PdfReader, int]:
     if not pages:
         raise Refused("broken_pdf")
     return reader, pages
+
+
+def _claimed_pages(reader: pypdf.PdfReader | None) -> int:
+    try:
+        return 0 if reader is None else int(number(resolved(reader.root_object["/Pages"])["/Count"], 1e6))
+    except MemoryError:
+        raise
+    except Exception:
+        return 0
 
 
 def _title(reader: pypdf.PdfReader) -> str | None:
@@ -103,13 +127,15 @@ def _title(reader: pypdf.PdfReader) -> str | None:
     return str(title)[:300] if title else None
 
 
-def _page(reader: pypdf.PdfReader, number: int) -> dict[str, Any]:
-    """One page's message: its rows, or the reason why it has none."""
+def _page(reader: pypdf.PdfReader, number: int, shelf: FontShelf) -> dict[str, Any]:
+    """One page's message: its rows, its size and rules, or the reason why it has no rows."""
     message: dict[str, Any] = {"kind": "page", "page": number, "rows": [], "little": False}
-    message |= {"state": "failed", "reason": None}
+    message |= {"state": "failed", "reason": None, "sheet": None, "rules": []}
     try:
-        fragments, pictures = gather(reader.pages[number - 1])
-        rows = rows_of(fragments)
+        found = gather(reader.pages[number - 1], shelf)
+        rows = rows_of(found.fragments)
+        if len(rows) > _MOST_ROWS:
+            return {**message, "reason": "limit_reached"}
     except MemoryError:
         gc.collect()
         return {**message, "reason": "out_of_memory"}
@@ -121,22 +147,56 @@ def _page(reader: pypdf.PdfReader, number: int) -> dict[str, Any]:
         return {**message, "reason": "broken_page"}
     except Exception as error:
         return {**message, "reason": f"broken_page ({type(error).__name__})"}
-    state = "text" if rows else "image_only" if pictures else "empty"
-    little = pictures and 0 < sum(len(row.text) for row in rows) < _LITTLE_TEXT
-    return {**message, "rows": [astuple(row) for row in rows], "state": state, "little": little}
+    state = "text" if rows else "image_only" if found.pictures else "empty"
+    little = found.pictures and 0 < sum(len(row.text) for row in rows) < _LITTLE_TEXT
+    message |= {"rows": [_tuple(row) for row in rows], "state": state, "little": little}
+    return {**message, "sheet": [found.sheet.width, found.sheet.height], "rules": found.rules if rows else []}
 
 
-def _other_page_count(path: str) -> int | None:
-    """How many pages PDFium finds: a second opinion on pages that pypdf lost without a word."""
+def _tuple(row: Row) -> tuple[Any, ...]:
+    # `dataclasses.astuple` copies deeply, which costs more than all else about a row.
+    return row.text, row.x, row.right, row.y, row.size, row.bold, row.angle, row.cells
+
+
+def _second_opinion(path: str) -> dict[str, Any]:
+    """How many pages PDFium finds, for pypdf loses some without a word, and the outline: (title, level, page index).
+
+    PDFium reads outlines of any shape without being caught in a circle.
+    """
     try:
         with pypdfium2.PdfDocument(path) as document:
-            return len(document)
+            return {"other_pages": len(document), "outline": _outline(document)}
     except (pypdfium2.PdfiumError, OSError):
-        return None
+        return {"other_pages": None, "outline": []}
 
 
-def render(path: str, page: int, max_pixels: int) -> bytes:
-    """A page (1-based) as PNG of at most `max_pixels` pixels. Raises Refused."""
+def _outline(document: pypdfium2.PdfDocument) -> list[tuple[str, int, int]]:
+    found: list[tuple[str, int, int]] = []
+    for entry in itertools.islice(document.get_toc(max_depth=_OUTLINE_DEPTH), _OUTLINE_ENTRIES):
+        target = entry.get_dest()
+        page = target.get_index() if target is not None else None
+        title = entry.get_title()[:_OUTLINE_TITLE]
+        if page is not None and page >= 0 and title.strip():
+            found.append((title, entry.level + 1, page))
+    return found
+
+
+def _overlooked(path: str, number: int, pages: int) -> bool:
+    """Whether PDFium reads words on a page on which pypdf found nothing at all, not even a picture."""
+    try:
+        with pypdfium2.PdfDocument(path) as document:
+            if len(document) != pages:
+                return False
+            return any(map(str.isalnum, document[number - 1].get_textpage().get_text_range()))
+    except (pypdfium2.PdfiumError, OSError):
+        return False
+
+
+def render(path: str, page: int, max_pixels: int) -> tuple[bytes, float, bool]:
+    """A page (1-based) as PNG of at most `max_pixels` pixels, its pixels per point, and whether it is of one colour.
+
+    Raises Refused.
+    """
     try:
         document = pypdfium2.PdfDocument(path)
     except pypdfium2.PdfiumError as error:
@@ -146,7 +206,7 @@ def render(path: str, page: int, max_pixels: int) -> bytes:
             raise Refused("no_such_page", page, pages=len(document))
         try:
             width, height = document[page - 1].get_size()
-            if not (width > 0 and height > 0):
+            if not (0 < width < math.inf and 0 < height < math.inf):
                 raise Refused("broken_pdf", page)
             # A pixel less than fits: the bitmap's sides are rounded up.
             scale = min(_MAX_SCALE, math.sqrt(max_pixels / (width * height)))
@@ -158,4 +218,4 @@ def render(path: str, page: int, max_pixels: int) -> bytes:
             raise Refused("broken_pdf", page) from None
     out = io.BytesIO()
     picture.save(out, "PNG")
-    return out.getvalue()
+    return out.getvalue(), scale, all(low == high for low, high in picture.convert("RGB").getextrema())

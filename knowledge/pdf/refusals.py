@@ -14,8 +14,8 @@ _SENTENCES = {
     "too_large": "The document is larger than allowed (at most {bytes} bytes of file, {characters} of text). Split it.",
     "timed_out": "Reading the PDF took longer than {seconds} s. Print it to a new PDF, or split it.",
     "parser_died": "The parser ended while reading the PDF (out of memory or crashed). Print it to a new PDF.",
-    "image_only": "No page has text: {pictures} of {pages} pages hold only a picture, from page {page} on."
-    " Run text recognition (OCR) over it and send the result.",
+    "image_only": "No page has text: {pictures} of {pages} pages hold only a picture, from page {page} on. {advice}",
+    "garbage_text": "The text of the PDF is not what is printed on its pages, from page {page} on: a font is broken. {advice}",
     "no_text": "The PDF has {pages} pages but no text. Check that it is the right file.",
     "no_such_page": "There is no page {page}; the PDF has {pages} pages.",
 }
@@ -38,18 +38,18 @@ def page_warnings(states: Mapping[str, list[int]], pages: int, little: list[int]
     """Sentences about pages that gave nothing: `states` maps a page state to its page numbers."""
     sentences = {
         "failed": "{count} of {pages} pages could not be read and are missing: {listed}.",
-        "image_only": "{count} of {pages} pages hold only a picture and have no text: {listed}.",
     }
     found = [
-        sentence.format(count=len(states[state]), pages=pages, listed=_listed(states[state]))
+        sentence.format(count=len(states[state]), pages=pages, listed=listed(states[state]))
         for state, sentence in sentences.items()
         if states.get(state)
     ]
     if little:
-        found.append(f"{len(little)} of {pages} pages have very little text beside a picture: {_listed(little)}.")
+        found.append(f"{len(little)} of {pages} pages have very little text beside a picture: {listed(little)}.")
     return found
 
 
-def _listed(numbers: list[int], most: int = 10) -> str:
+def listed(numbers: list[int], most: int = 10) -> str:
+    """Page numbers for a sentence."""
     shown = ", ".join(map(str, numbers[:most]))
     return shown if len(numbers) <= most else f"{shown} and {len(numbers) - most} more"

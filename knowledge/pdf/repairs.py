@@ -31,9 +31,14 @@ _SOFT_HYPHEN_BY_DIGIT = re.compile(r"(?<=\d)\u00ad|\u00ad(?=\d)")
 _SOFT_HYPHEN_INSIDE = re.compile(r"\u00ad(?!$)")
 _RAISED = str.maketrans("0123456789+-\u2212", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻")
 
+_RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
+_RUN_BACKWARDS = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]+")
+_RUN_FORWARDS = re.compile(r"[0-9A-Za-z\u00c0-\u024f]+(?:[.,:/%-][0-9A-Za-z\u00c0-\u024f]+)*")
+
 HYPHENS = ("-", "\u2010", "\u00ad")
 _WHOLE_WORD = 4
 """Letters from which a part of a divided word counts as a word of its own."""
+_LONGEST_WORD = 200
 _JOINING = (*HYPHENS, "\u2011", "\u2013", "/")
 
 
@@ -49,6 +54,23 @@ def repair(text: str) -> str:
     if "\u00ad" in text:
         text = _SOFT_HYPHEN_INSIDE.sub("", _SOFT_HYPHEN_BY_DIGIT.sub("-", text))
     return text
+
+
+def turned(text: str) -> str:
+    """Text of a right-to-left script from the order on paper to that of reading; numbers and Latin words stay whole."""
+    if not _RIGHT_TO_LEFT.search(text):
+        return text
+    if not runs_right_to_left(text):
+        return _RUN_BACKWARDS.sub(lambda run: run.group()[::-1], text)
+    return _RUN_FORWARDS.sub(lambda run: run.group()[::-1], text[::-1])
+
+
+def runs_right_to_left(text: str) -> bool:
+    """Whether most letters of a text belong to a script that is written from right to left."""
+    if not _RIGHT_TO_LEFT.search(text):
+        return False
+    letters = [unicodedata.bidirectional(c) for c in text if c.isalpha()]
+    return 2 * sum(kind in ("R", "AL") for kind in letters) > len(letters)
 
 
 def raise_digits(text: str) -> str:
@@ -79,8 +101,8 @@ def join_lines(left: str, right: str, words: frozenset[str] = frozenset()) -> st
 
 
 def _keeps_hyphen(left: str, right: str, words: frozenset[str]) -> bool:
-    head = re.split(r"[^\w-]", left[:-1])[-1].lower()
-    tail = re.split(r"[^\w-]", right, maxsplit=1)[0].lower()
+    head = re.split(r"[^\w-]", left[-_LONGEST_WORD:-1])[-1].lower()
+    tail = re.split(r"[^\w-]", right[:_LONGEST_WORD], maxsplit=1)[0].lower()
     if f"{head}{tail}" in words:
         return False
     parts = (head, tail)

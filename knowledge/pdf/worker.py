@@ -4,7 +4,8 @@ Requests come as JSON lines on stdin, answers go as JSON lines to stdout; the en
 also in the middle of a page, so no child outlives its parent. Nothing but this module's messages reaches stdout.
 
 Requests: `{"op": "extract", "path", "first", "limits": {"pages", "characters"}}`, `{"op": "render", "path", "page",
-"max_pixels"}`. Answers: `opened`, one `page` per page and `done`; or `picture`; or `refused` at any time.
+"max_pixels"}`. Answers: `opened`, one `page` per page and `done`; or `picture` (with its pixels per point, and whether
+it is of one colour); or `refused` at any time.
 """
 
 import base64
@@ -15,14 +16,19 @@ import queue
 import resource
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO
 
 Message = dict[str, Any]
 
 
 def main() -> None:
-    """Serve requests until stdin ends."""
+    """Parse until stdin ends."""
+    serve(_answer)
+
+
+def serve(answer: Callable[[Message], Iterator[Message]]) -> None:
+    """Answer requests within `sys.argv[1]` bytes of address space until stdin ends."""
     memory = int(sys.argv[1])
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
@@ -30,7 +36,7 @@ def main() -> None:
     requests: queue.Queue[bytes] = queue.Queue()
     threading.Thread(target=_read_requests, args=(requests,), daemon=True).start()
     while True:
-        for message in _answer(json.loads(requests.get())):
+        for message in answer(json.loads(requests.get())):
             out.write(json.dumps(message, separators=(",", ":")).encode() + b"\n")
             out.flush()
 
@@ -55,8 +61,8 @@ def _answer(request: Message) -> Iterator[Message]:
 
     try:
         if request["op"] == "render":
-            png = parsing.render(request["path"], request["page"], request["max_pixels"])
-            yield {"kind": "picture", "png": base64.b64encode(png).decode("ascii")}
+            png, scale, blank = parsing.render(request["path"], request["page"], request["max_pixels"])
+            yield {"kind": "picture", "png": base64.b64encode(png).decode("ascii"), "scale": scale, "blank": blank}
         else:
             yield from parsing.extract(request["path"], request["first"], request["limits"])
     except parsing.Refused as refused:

@@ -1,6 +1,7 @@
 """Connections, transactions and migrations. The only place that knows which database it is."""
 
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,12 +26,29 @@ class Database:
     def __init__(self, url: str) -> None:
         self._engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000})
         _configure_sqlite(self._engine)
+        self._snapshots = threading.local()
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A consistent snapshot."""
-        with _translated(), self._engine.connect() as connection:
-            yield connection
+        shared: Connection | None = getattr(self._snapshots, "connection", None)
+        with _translated():
+            if shared is not None:
+                yield shared
+                return
+            with self._engine.connect() as connection:
+                yield connection
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """All reads of this thread inside see one and the same state, whatever is written meanwhile."""
+        with self.read() as connection:
+            before: Connection | None = getattr(self._snapshots, "connection", None)
+            self._snapshots.connection = connection
+            try:
+                yield
+            finally:
+                self._snapshots.connection = before
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -124,7 +142,8 @@ def _configure_sqlite(engine: Engine) -> None:
 def _translated() -> Iterator[None]:
     try:
         yield
-    except DBAPIError as error:
+    except (DBAPIError, sqlite3.Error) as error:  # the latter comes from opening a connection, past SQLAlchemy
+        cause = error.orig if isinstance(error, DBAPIError) else error
         raise StorageFailed(
-            f"the registry refused the operation: {error.orig}. Check disk space and permissions, then run: dermacite doctor"
+            f"the registry refused the operation: {cause}. Check disk space and permissions, then run: dermacite doctor"
         ) from error

@@ -10,11 +10,12 @@ At most one version of a document is live. What makes one live supersedes the on
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
 
 from knowledge.errors import NotFound, TransitionRefused
 from knowledge.registry.audit import UNKNOWN_ACTOR, record
 from knowledge.registry.database import Database
+from knowledge.registry.jobs import ItemEnd, write_end
 from knowledge.registry.rows import (
     PASSAGE_COLUMNS,
     SEARCHED,
@@ -44,6 +45,7 @@ from knowledge.types import (
     Source,
     Standing,
     VersionState,
+    searched_text,
 )
 
 IN_FORCE = frozenset({Standing.IN_FORCE})
@@ -77,29 +79,35 @@ class Documents:
     # --- changes ---------------------------------------------------------------------------------------------------
 
     def add_version(
-        self, new: NewVersion, state: VersionState = VersionState.LIVE, actor: str = UNKNOWN_ACTOR
-    ) -> DocumentVersion | None:
+        self, new: NewVersion, state: VersionState = VersionState.LIVE, actor: str = UNKNOWN_ACTOR,
+        ends: ItemEnd | None = None,
+    ) -> DocumentVersion | None:  # fmt: skip
         """Put a version in as draft, live or superseded, with all its pages and passages. None when it is there already.
 
-        A live one supersedes the live one before. Raises NotFound for an unknown document.
+        A live one supersedes the live one before. `ends` is the file of a job that comes to its end by this, in the same
+        step: a kill in between would let it say later that it found the bytes there. Raises NotFound for an unknown document.
         """
         document_id = new.document_id or document_id_of(new.id)
         with self._database.write() as connection:
             if exists(connection, VERSIONS, new.id):
                 return None
-            number = 1 + len(_versions(connection, VERSIONS.c.document_id == document_id))
-            if new.document_id is not None and number == 1:
+            others = _versions(connection, VERSIONS.c.document_id == document_id)
+            if new.document_id is not None and not others:
                 raise NotFound(NO_DOCUMENT)
-            if number == 1:
+            # Not how many there are: one in the middle may have been deleted.
+            number = 1 + max((one.number for one in others), default=0)
+            if not others:
                 connection.execute(insert(DOCUMENTS).values(id=document_id, created_at=now()))
             generation = 0 if state is VersionState.DRAFT else next_generation(connection)
             _insert_version(connection, new, document_id, number, state, actor)
-            insert_all(connection, PASSAGES, passage_rows(new.id, new.passages, generation))
+            insert_all(connection, PASSAGES, passage_rows(new.id, new.passages, new.pages, generation))
             if state is VersionState.LIVE:
                 _supersede_others(connection, document_id, new.id, actor)
             elif state is VersionState.SUPERSEDED:
                 live = _live(connection, document_id)
                 connection.execute(update(VERSIONS).where(VERSIONS.c.id == new.id).values(superseded_by=live))
+            if ends is not None:
+                write_end(connection, ends, state, keep=False)
             record(connection, actor, "add", "version", new.id, document=document_id, number=number, state=state)
             return _versions(connection, VERSIONS.c.id == new.id)[0]
 
@@ -211,6 +219,11 @@ class Documents:
         with self._database.read() as connection:
             return _version(connection, version_id)
 
+    def version_named(self, document_id: str) -> DocumentVersion:
+        """The very version of this id, or the current one of a document. Raises NotFound."""
+        versions = self.versions(document_id)
+        return next((one for one in versions if one.id == document_id), document_of(versions).version)
+
     def lines_of(self, version_id: str) -> str | None:
         """The name of the stored file that says where the lines of a version are on its pages, if there is one."""
         query = select(VERSIONS.c.lines_sha256).where(VERSIONS.c.id == version_id)
@@ -222,32 +235,33 @@ class Documents:
         query = select(PAGES).where(PAGES.c.version_id == version_id).order_by(PAGES.c.number)
         with self._database.read() as connection:
             return tuple(
-                Page(row.number, row.start, row.end, PageState(row.state), row.reason)
+                Page(row.number, row.start, row.end, PageState(row.state), row.reason, row.confidence)
                 for row in connection.execute(query)
             )
 
     def passage_texts(self, since: int = 0) -> list[tuple[str, str]]:
-        """(id, text) of every passage that was approved once and became visible after generation `since`, by id."""
+        """(id, text with its header) of every passage that was approved once and became visible after `since`, by id."""
         query = (
-            select(PASSAGES.c.id, PASSAGES.c.text)
+            select(PASSAGES.c.id, PASSAGES.c.text, PASSAGES.c.header)
             .join(VERSIONS)
             .where(PASSAGES.c.live_since > since, VERSIONS.c.state.in_(SEARCHED))
             .order_by(PASSAGES.c.id)
         )
         with self._database.read() as connection:
-            return [(row.id, row.text) for row in connection.execute(query)]
+            return [(row.id, searched_text(row.text, row.header)) for row in connection.execute(query)]
 
     def draft_texts(self) -> list[str]:
-        """The passage texts of drafts: they have vectors, and are in no index."""
-        query = select(PASSAGES.c.text).join(VERSIONS).where(VERSIONS.c.state == VersionState.DRAFT)
-        with self._database.read() as connection:
-            return list(connection.execute(query).scalars())
+        """The passage texts of drafts, with headers: they have vectors, and are in no index."""
+        return self._texts(VERSIONS.c.state == VersionState.DRAFT)
 
     def texts_of_version(self, version_id: str) -> list[str]:
-        """The passage texts of one version, in the order of the document."""
-        query = select(PASSAGES.c.text).where(PASSAGES.c.version_id == version_id).order_by(PASSAGES.c.start)
+        """The passage texts of one version, with headers, in the order of the document."""
+        return self._texts(PASSAGES.c.version_id == version_id)
+
+    def _texts(self, which: ColumnElement[bool]) -> list[str]:
+        query = select(PASSAGES.c.text, PASSAGES.c.header).join(VERSIONS).where(which).order_by(PASSAGES.c.start)
         with self._database.read() as connection:
-            return list(connection.execute(query).scalars())
+            return [searched_text(row.text, row.header) for row in connection.execute(query)]
 
     def passages(self, ids: Sequence[str], standings: Collection[Standing] = IN_FORCE) -> dict[str, Passage]:
         """Passages of these standings by id; any other id is simply absent."""
@@ -258,8 +272,16 @@ class Documents:
             for some in slices(ids):
                 rows = connection.execute(query.where(PASSAGES.c.id.in_(some), VERSIONS.c.state.in_(SEARCHED)))
                 passages = (passage_of(row, day) for row in rows)
-                found.update((one.id, one) for one in passages if one is not None and one.standing in standings)
+                found.update((one.id, one) for one in passages if one.standing in standings)
         return found
+
+    def passages_of(self, version_id: str) -> list[Passage]:
+        """All passages of one version, whatever its state, in the order of the document."""
+        query = select(*PASSAGE_COLUMNS, *SOURCE_COLUMNS).select_from(PASSAGES.join(VERSIONS))
+        mine = query.where(PASSAGES.c.version_id == version_id).order_by(PASSAGES.c.start)
+        day = today()
+        with self._database.read() as connection:
+            return [passage_of(row, day) for row in connection.execute(mine)]
 
 
 def _insert_version(
@@ -287,7 +309,7 @@ def _insert_version(
     )
     pages = (
         {"version_id": new.id, "number": page.number, "start": page.start, "end": page.end, "state": page.state,
-         "reason": page.reason}
+         "reason": page.reason, "confidence": page.confidence}
         for page in new.pages
     )  # fmt: skip
     insert_all(connection, PAGES, pages)

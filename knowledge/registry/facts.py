@@ -7,7 +7,7 @@ from sqlalchemy import select
 from knowledge.registry.database import Database
 from knowledge.registry.rows import SEARCHED, SOURCE_COLUMNS, source_of, today
 from knowledge.registry.tables import CASES, PASSAGES, VERSIONS
-from knowledge.types import Source, Standing, VersionState, standing_of
+from knowledge.types import Role, Source, Standing, VersionState, standing_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +47,15 @@ class Facts:
             rows = connection.execute(select(*_CASE_COLUMNS).where(CASES.c.live_since > since))
             return [CaseFacts(*row) for row in rows]
 
-    def version_of_passages(self, since: int = 0) -> dict[str, str]:
-        """Passage id -> version id, of every passage that was approved once."""
+    def places_of_passages(self, since: int = 0) -> dict[str, tuple[str, Role]]:
+        """Passage id -> (version id, role in it), of every passage that was approved once."""
         query = (
-            select(PASSAGES.c.id, PASSAGES.c.version_id)
+            select(PASSAGES.c.id, PASSAGES.c.version_id, PASSAGES.c.role)
             .join(VERSIONS)
             .where(PASSAGES.c.live_since > since, VERSIONS.c.state.in_(SEARCHED))
         )
         with self._database.read() as connection:
-            return {row.id: row.version_id for row in connection.execute(query)}
+            return {row.id: (row.version_id, Role(row.role)) for row in connection.execute(query)}
 
     def versions(self) -> dict[str, VersionFacts]:
         """Version id -> what is known of it, of every version that was approved once."""

@@ -57,6 +57,15 @@ class NewItem:
 
 
 @dataclass(frozen=True, slots=True)
+class ItemEnd:
+    """What became of one file of a job, to be written in the very transaction that made it so."""
+
+    job_id: str
+    number: int
+    outcome: FileOutcome
+
+
+@dataclass(frozen=True, slots=True)
 class JobItem:
     """One file of a job. `file` is gone once nothing more will be read from it; `outcome` is there once it is at its end."""
 
@@ -72,7 +81,10 @@ class JobItem:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One piece of accepted work. `cancelled`: somebody asked for its end; `attempts`: how often it was taken up."""
+    """One piece of accepted work. `cancelled`: somebody asked for its end.
+
+    `attempts` is how often it was taken up since one of its files last came to its end: what a poisonous file costs.
+    """
 
     id: str
     kind: JobKind
@@ -145,23 +157,20 @@ class Jobs:
 
     def end_item(self, job_id: str, number: int, state: VersionState, outcome: FileOutcome, *, keep: bool) -> None:
         """Say what became of one file. `keep` its stored bytes where another attempt may read them."""
-        values: dict[str, Any] = {"state": state, "outcome": asdict(outcome), "page_count": outcome.pages or None}
-        if not keep:
-            values["file"] = None
         with self._database.write() as connection:
-            connection.execute(update(JOB_ITEMS).where(_item(job_id, number)).values(**values))
+            write_end(connection, ItemEnd(job_id, number, outcome), state, keep=keep)
 
     def end(self, job_id: str, state: JobState, reason: str | None = None, message: str | None = None) -> Job:
-        """Bring a job to its end; its open items lose their stored bytes only where it is done."""
+        """Bring a job to its end; files that are not at theirs keep their bytes, for another attempt."""
         with self._database.write() as connection:
             _change(connection, job_id, state=state, finished_at=now(), reason=reason, message=message)
             record(connection, _job(connection, job_id).actor, str(state), "job", job_id)
         return self.job(job_id)
 
     def lay_down(self, job_id: str) -> None:
-        """Stop working on a job that goes on later: the process ends before it does."""
+        """Stop working on a job that goes on later: the process ends before it does, which is no failed attempt."""
         with self._database.write() as connection:
-            _change(connection, job_id, state=JobState.QUEUED)
+            _change(connection, job_id, state=JobState.QUEUED, attempts=JOBS.c.attempts - 1)
 
     def cancel(self, job_id: str, actor: str) -> Job:
         """Ask for a job's end: at once where nobody works on it, else after the file at hand. Raises TransitionRefused."""
@@ -194,6 +203,7 @@ class Jobs:
                 "state": JobState.QUEUED,
                 "finished_at": None,
                 "cancelled": False,
+                "attempts": 0,
                 "reason": None,
                 "message": None,
             }
@@ -234,6 +244,15 @@ class Jobs:
         """Whether somebody asked for its end."""
         with self._database.read() as connection:
             return bool(connection.execute(select(JOBS.c.cancelled).where(JOBS.c.id == job_id)).scalar_one())
+
+
+def write_end(connection: Connection, end: ItemEnd, state: VersionState, *, keep: bool) -> None:
+    """See Jobs.end_item. The caller's transaction decides whether it happened."""
+    values: dict[str, Any] = {"state": state, "outcome": asdict(end.outcome), "page_count": end.outcome.pages or None}
+    if not keep:
+        values["file"] = None
+    connection.execute(update(JOB_ITEMS).where(_item(end.job_id, end.number)).values(**values))
+    _change(connection, end.job_id, attempts=1)  # it moves: what interrupts it now is not what did before
 
 
 def _item(job_id: str, number: int) -> Any:

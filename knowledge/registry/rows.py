@@ -12,10 +12,11 @@ from knowledge.types import (
     Cut,
     Document,
     DocumentVersion,
+    Page,
     Passage,
     ReferenceCase,
+    Role,
     Source,
-    Standing,
     VersionState,
     standing_of,
 )
@@ -82,15 +83,13 @@ def document_of(versions: Sequence[DocumentVersion]) -> Document:
     return Document(current.document_id, current.source, current, len(versions))
 
 
-def passage_of(row: Row[Any], day: date) -> Passage | None:
-    """From a row that has PASSAGE_COLUMNS and SOURCE_COLUMNS; None where nobody approved it."""
+def passage_of(row: Row[Any], day: date) -> Passage:
+    """From a row that has PASSAGE_COLUMNS and SOURCE_COLUMNS."""
     source = source_of(row)
-    standing = standing_of(VersionState(row.state), source, day)
-    if standing is None:
-        return None
     return Passage(
         row.id, row.document_id, row.version_id, row.start, row.end, row.text, row.first_page, row.last_page,
-        tuple(row.section), source, standing=Standing(standing),
+        tuple(row.section), source, Role(row.role), row.header, row.ocr,
+        standing_of(VersionState(row.state), source, day),
     )  # fmt: skip
 
 
@@ -99,9 +98,13 @@ def source_values(source: Source) -> dict[str, Any]:
     return {**asdict(source), "tags": list(source.tags)}
 
 
-def passage_rows(version_id: str, passages: Iterable[tuple[str, Cut]], generation: int) -> Iterator[dict[str, Any]]:
+def passage_rows(
+    version_id: str, passages: Iterable[tuple[str, Cut]], pages: Sequence[Page], generation: int
+) -> Iterator[dict[str, Any]]:
     """What to insert for (id, cut) of one version that becomes visible in `generation`, 0 for a draft."""
+    recognised = {page.number: page.confidence for page in pages if page.confidence is not None}
     for passage_id, cut in passages:
+        of_pages = [recognised[one] for one in range(cut.first_page, cut.last_page + 1) if one in recognised]
         row = asdict(cut)
         del row["tokens"]
         yield {
@@ -110,8 +113,7 @@ def passage_rows(version_id: str, passages: Iterable[tuple[str, Cut]], generatio
             "version_id": version_id,
             "section": list(cut.section),
             "live_since": generation,
-            "role": "body",
-            "header": None,
+            "ocr": min(of_pages, default=None),
         }
 
 

@@ -1,5 +1,6 @@
 """The registry: documents, cases, jobs and what was done, in one database. Every visible change is one transaction."""
 
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from sqlalchemy import func, select
@@ -45,6 +46,10 @@ class Registry(Documents, Cases):
     def close(self) -> None:
         """Give every connection back."""
         self._database.close()
+
+    def snapshot(self) -> AbstractContextManager[None]:
+        """All reads of this thread inside are of one corpus generation, whatever is written meanwhile."""
+        return self._database.snapshot()
 
     # --- the corpus generation -------------------------------------------------------------------------------------
 

@@ -103,6 +103,7 @@ PASSAGES = Table(
     Column("live_since", Integer, nullable=False, index=True),
     Column("role", String(16), nullable=False),
     Column("header", Text),
+    Column("ocr", Float),
 )
 
 CASES = Table(

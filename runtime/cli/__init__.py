@@ -2,15 +2,34 @@
 
 from runtime.cli.archiving import archive, export_, import_
 from runtime.cli.asking import diagnose, search
+from runtime.cli.auditing import audit
+from runtime.cli.documents import documents
 from runtime.cli.group import main
 from runtime.cli.indexing import indexes, reindex
-from runtime.cli.knowledge import documents, ingest
+from runtime.cli.ingesting import ingest
+from runtime.cli.jobs import jobs
 from runtime.cli.measuring import evaluate
 from runtime.cli.models import labels, models
 from runtime.cli.operating import doctor, serve
 
-for command in (ingest, documents, reindex, indexes, search, diagnose, serve, doctor, evaluate, models, labels, export_,
-                import_, archive):  # fmt: skip
+for command in (
+    ingest,
+    documents,
+    jobs,
+    audit,
+    reindex,
+    indexes,
+    search,
+    diagnose,
+    serve,
+    doctor,
+    evaluate,
+    export_,
+    import_,
+    archive,
+    models,
+    labels,
+):
     main.add_command(command)
 
 __all__ = ["main"]

@@ -66,7 +66,7 @@ def import_(lazy: Lazy, file: Path, as_json: bool) -> None:
     dermacite --home DIR import FILE.tar
     """
     with _counted("importing") as progress:
-        done = import_archive(file, lazy.home, lazy.configuration, progress=progress)
+        done = import_archive(file, lazy.home, lazy.configuration, actor=lazy.actor, progress=progress)
     _report(done, f"imported {_counts(done.manifest)}, archive {done.sha256}", as_json)
 
 

@@ -1,9 +1,11 @@
 """The group that every command belongs to: home, configuration, errors as sentences."""
 
+import getpass
 import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ from runtime import printing
 from runtime.curation import Curator
 from runtime.errors import RuntimeRefused
 from runtime.service import Service, open_service
-from runtime.settings import CONFIGURATIONS, default_home, load_settings
+from runtime.settings import ACTOR_VARIABLE, CONFIGURATIONS, default_home, load_settings
 
 REFUSED = 1  # exit code; 2 is click's for wrong usage
 _FOR_PROGRAMS = f"{__name__}.as_json"  # key in the context's meta: errors, too, are then a JSON object
@@ -48,8 +50,9 @@ class Teaching(click.Group):
 class Lazy:
     """The service of this command, made on first use: `--help` and `serve` need none."""
 
-    def __init__(self, make: Callable[[], Service], home: Path, configuration: str | None) -> None:
+    def __init__(self, make: Callable[[], Service], home: Path, configuration: str | None, actor: str) -> None:
         self._make = make
+        self.actor = actor
         self.home = home
         self.configuration = configuration
 
@@ -59,7 +62,8 @@ class Lazy:
 
     def curator(self) -> Curator:
         """The writing side."""
-        return Curator(self.service(), lambda: click.echo("waiting for another writer to finish ...", err=True))
+        waiting = partial(click.echo, "waiting for another writer to finish ...", err=True)
+        return Curator(self.service(), waiting, actor=self.actor)
 
 
 @click.group(cls=Teaching, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -68,9 +72,12 @@ class Lazy:
 @click.option(
     "--configuration", type=click.Choice(sorted(CONFIGURATIONS)), help="Named configuration. [default: embedded]"
 )
+@click.option(
+    "--actor", envvar=ACTOR_VARIABLE, help="Who you are, for the audit log. [default: the user of this machine]"
+)
 @click.version_option(package_name="dermacite")
 @click.pass_context
-def main(ctx: click.Context, home: Path | None, configuration: str | None) -> None:
+def main(ctx: click.Context, home: Path | None, configuration: str | None, actor: str | None) -> None:
     """Retrieval-grounded dermatology decision support for research. Every statement cites evidence you can open.
 
     \b
@@ -79,6 +86,7 @@ def main(ctx: click.Context, home: Path | None, configuration: str | None) -> No
     Ask:     dermacite diagnose PICTURE --note "itchy red plaques on both elbows"
              dermacite search "first line treatment of psoriasis"
     Serve:   dermacite serve
+    Keep:    dermacite documents list|approve|diff|retire|delete, jobs, audit
     Check:   dermacite doctor
              dermacite evaluate retrieval FOLDER    how well passages are found, on questions with judged answers
              dermacite evaluate cases FOLDER        how well cases are found, and whether anything leaks
@@ -95,7 +103,14 @@ def main(ctx: click.Context, home: Path | None, configuration: str | None) -> No
         ctx.call_on_close(service.close)
         return service
 
-    ctx.obj = Lazy(make, folder, configuration)
+    ctx.obj = Lazy(make, folder, configuration, actor or _user())
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a container's user without a name
+        return f"user {os.getuid()}"
 
 
 @contextmanager

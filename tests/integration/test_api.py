@@ -253,7 +253,7 @@ def test_the_way_of_a_guideline(client: Client, make_guideline: Callable[[str, s
     assert [(page["number"], page["state"]) for page in detail["pages"]] == [(1, "text")]
 
     receipt = client.delete(path).json()
-    assert set(receipt["absent_from"]) == {"registry", "vectors", "index", "files"}
+    assert set(receipt["absent_from"]) == {"registry", "vectors", "index", "lexical", "caches", "files", "disk"}
     for gone in (path, f"{path}/pages/1", f"{path}/pages/1/image", f"{path}/file"):
         problem_of(client.get(gone), 404, "not_found")
     problem_of(client.delete(path), 404, "not_found")

@@ -1,14 +1,19 @@
-"""Whatever the layout, what carries a dose survives in order."""
+"""Whatever the layout, what carries a dose survives."""
+
+from collections import Counter
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from knowledge.pdf.headings import compose
-from knowledge.pdf.layout import Fragment, rows_of
+from knowledge.pdf.composition import compose
+from knowledge.pdf.layout import Fragment, PageFrame, rows_of
 from knowledge.pdf.repairs import join_lines, repair
+from knowledge.types import Role
 
 KEPT = frozenset("0123456789%<>=+±≤≥µ°½²³‰")
 PLAIN = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺", "0123456789+")
+
+FRAME = PageFrame(595, 842)
 
 LETTERS = "0123456789%<>≤≥±=+µ°½ abcmgM-.,:/•()\t\u00ad\ufb01\u00a0\x00"
 texts = st.text(st.sampled_from(LETTERS), min_size=1, max_size=12)
@@ -34,9 +39,32 @@ def fragments(draw: st.DrawFn) -> list[Fragment]:
 
 @given(st.lists(fragments(), max_size=3))
 @settings(max_examples=150, deadline=None)
-def test_digits_units_and_signs_survive_in_order(pages: list[list[Fragment]]) -> None:
+def test_digits_units_and_signs_survive(pages: list[list[Fragment]]) -> None:
+    # In any order: the cells of a table are put together, columns written across are read one after the other. The
+    # pages have no size, for what is the same on two of them would be a running header.
     composed = compose([rows_of(page) for page in pages])
-    assert kept(composed.text) == kept("".join(f.text for page in pages for f in page))
+    assert Counter(kept(composed.text)) == Counter(kept("".join(f.text for page in pages for f in page)))
+
+
+@given(st.lists(fragments(), max_size=3))
+@settings(max_examples=150, deadline=None)
+def test_lines_and_stretches_are_in_order_and_cover_the_text(pages: list[list[Fragment]]) -> None:
+    composed = compose([rows_of(page) for page in pages], [FRAME] * len(pages))
+    for spans in (composed.lines, composed.stretches):
+        at = 0
+        for span in spans:
+            assert at <= span.start < span.end
+            at = span.end
+        assert at <= len(composed.text)
+    on_lines = {i for line in composed.lines for i in range(line.start, line.end)}
+    assert all(c.isspace() or i in on_lines for i, c in enumerate(composed.text))
+    for line in composed.lines:
+        start, end = composed.spans[line.page - 1]
+        assert start <= line.start < line.end <= end
+        assert 0 <= line.left <= line.right <= 1
+        assert 0 <= line.top <= line.bottom <= 1
+    for stretch in composed.stretches:
+        assert stretch.header is None or stretch.role is Role.TABLE
 
 
 @given(st.lists(fragments(), max_size=3))

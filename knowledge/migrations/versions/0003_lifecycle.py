@@ -15,6 +15,7 @@ def upgrade() -> None:
     op.add_column("pages", sa.Column("confidence", sa.Float()))
     op.add_column("passages", sa.Column("role", sa.String(16), nullable=False, server_default="body"))
     op.add_column("passages", sa.Column("header", sa.Text()))
+    op.add_column("passages", sa.Column("ocr", sa.Float()))
     _jobs()
     _proof()
 

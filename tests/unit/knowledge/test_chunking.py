@@ -39,7 +39,7 @@ def texts(cuts: tuple[Cut, ...]) -> list[str]:
 
 
 def test_the_version_of_the_rules_is_stated() -> None:
-    assert CHUNKER == "structure-1"
+    assert CHUNKER == "structure-2"
 
 
 def test_short_paragraphs_are_packed_and_long_ones_start_anew() -> None:

@@ -223,7 +223,7 @@ def test_scans_are_named_as_such(extractor: PdfExtractor, file: Callable[[bytes]
     with_text = canvas_pdf(picture_only, lambda c: c.drawString(50, 700, "A page with a text on it"))
     mixed = extractor.extract(file(with_text))
     assert [p.state for p in mixed.pages] == [PageState.IMAGE_ONLY, PageState.TEXT]
-    assert mixed.warnings == ("1 of 2 pages hold only a picture and have no text: 1.",)
+    assert mixed.warnings == ("1 of 2 pages have no text: 1. Text recognition (OCR) found none.",)
 
 
 def test_bounds_on_size_and_pages_and_text(file: Callable[[bytes], Path]) -> None:

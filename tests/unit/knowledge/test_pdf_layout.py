@@ -2,7 +2,7 @@
 
 import pytest
 
-from knowledge.pdf.headings import compose
+from knowledge.pdf.composition import compose
 from knowledge.pdf.layout import Fragment, Row, rows_of
 from knowledge.pdf.repairs import join_lines, repair
 

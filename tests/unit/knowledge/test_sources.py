@@ -54,6 +54,11 @@ def test_only_a_title_is_needed_and_nothing_is_guessed(tmp_path: Path) -> None:
         (["a.pdf"], 'not a JSON object with a "file"'),
         ("null", 'not a JSON object with a "file"'),
         ('{"file": "a.pdf", "title": ', 'not a JSON object with a "file"'),
+        ("[" * 100_000, 'not a JSON object with a "file"'),
+        ({"file": "a\0.pdf", "title": "A"}, "control characters"),
+        ({"file": "a.pdf", "title": "A\x1b[31m"}, "control characters"),
+        ({"file": "a.pdf", "title": "A", "edition": "\ud800"}, "control characters"),
+        ({"file": "a.pdf", "title": "A" * 2_001}, "more than 2000 characters"),
     ],
 )
 def test_a_bad_line_is_refused_by_its_number(tmp_path: Path, line: object, said: str) -> None:
