@@ -4,11 +4,21 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from knowledge.registry import Registry
 from knowledge.registry.audit import UNKNOWN_ACTOR
 from retrieval.embeddings import text_key
 from runtime.building import build_in_child
 from runtime.home import PATIENCE_S
 from runtime.service import Service
+
+
+def keys_in_use(registry: Registry) -> set[str]:
+    """What evidence is remembered by in an embedding store."""
+    keys = {text_key(text) for _, text in registry.passage_texts()}
+    keys.update(map(text_key, registry.draft_texts()))
+    for _, picture, caption in registry.case_captions():
+        keys.update((picture, text_key(caption)))
+    return keys
 
 
 class Writer:
@@ -62,12 +72,7 @@ class Writer:
 
     def keys_in_use(self) -> set[str]:
         """What evidence is remembered by in the embedding store."""
-        registry = self.service.registry
-        keys = {text_key(text) for _, text in registry.passage_texts()}
-        keys.update(map(text_key, registry.draft_texts()))
-        for _, picture, caption in registry.case_captions():
-            keys.update((picture, text_key(caption)))
-        return keys
+        return keys_in_use(self.service.registry)
 
     def drop_files(self, digests: Iterable[str]) -> int:
         """Remove those of these stored files that nothing points at; returns how many."""

@@ -5,14 +5,18 @@ from knowledge.registry.documents import NewVersion
 from knowledge.registry.facts import CaseFacts, VersionFacts
 from knowledge.registry.rows import CaseGuard, document_id_of, today
 from knowledge.registry.store import Registry
+from knowledge.registry.transfer import Dumped, RowsRefused, can_restore
 
 __all__ = [
     "AuditEntry",
     "CaseFacts",
     "CaseGuard",
+    "Dumped",
     "NewVersion",
     "Registry",
+    "RowsRefused",
     "VersionFacts",
+    "can_restore",
     "document_id_of",
     "today",
 ]

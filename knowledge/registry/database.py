@@ -57,14 +57,14 @@ class Database:
         with _translated(), writing.begin() as connection:
             yield connection
 
-    def upgrade(self) -> None:
-        """Bring the schema to SCHEMA_HEAD; a no-op where it is there. Safe when many processes do it at once."""
+    def upgrade(self, target: str = SCHEMA_HEAD) -> None:
+        """Bring the schema up to `target`; a no-op where it is there. Safe when many processes do it at once."""
         with self.read() as connection:
-            if _revision(connection) == SCHEMA_HEAD:
+            if _revision(connection) == target:
                 return
         with self.write() as connection:
-            if _revision(connection) != SCHEMA_HEAD:
-                _run_migrations(connection)
+            if _revision(connection) != target:
+                _run_migrations(connection, target)
 
     def integrity_problems(self) -> list[str]:
         """Damage that the database finds in itself, and references to rows that are not there; empty is good."""
@@ -109,14 +109,14 @@ def _revision(connection: Connection) -> str | None:
     return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
 
 
-def _run_migrations(connection: Connection) -> None:
+def _run_migrations(connection: Connection, target: str) -> None:
     from alembic import command
     from alembic.config import Config
 
     config = Config()
     config.set_main_option("script_location", str(Path(knowledge.migrations.__file__).parent))
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    command.upgrade(config, target)
 
 
 def _configure_sqlite(engine: Engine) -> None:

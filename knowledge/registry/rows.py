@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
-from knowledge.registry.tables import CASES, CORPUS, PASSAGES, TOMBSTONES, VERSIONS
+from knowledge.registry.tables import CASES, CORPUS, JOB_ITEMS, PASSAGES, TOMBSTONES, VERSIONS
 from knowledge.types import (
     Cut,
     Document,
@@ -120,7 +120,21 @@ def passage_rows(
 def next_generation(connection: Connection) -> int:
     """Raise the corpus generation by one, for a change that becomes visible."""
     connection.execute(update(CORPUS).values(generation=CORPUS.c.generation + 1))
+    return generation_of(connection)
+
+
+def generation_of(connection: Connection) -> int:
+    """The corpus generation."""
     return int(connection.execute(select(CORPUS.c.generation)).scalar_one())
+
+
+def blobs_used(connection: Connection) -> frozenset[str]:
+    """The sha256 of every stored file that something points at: evidence, or a job that is not done with it."""
+    used = set(connection.execute(select(CASES.c.picture)).scalars())
+    for row in connection.execute(select(VERSIONS.c.id, VERSIONS.c.text_sha256, VERSIONS.c.lines_sha256)):
+        used.update(row)
+    used.update(connection.execute(select(JOB_ITEMS.c.file)).scalars())
+    return frozenset(used - {None})
 
 
 def bury(connection: Connection, ids: Iterable[str], generation: int) -> None:

@@ -14,8 +14,9 @@ from knowledge.registry.datasets import Datasets
 from knowledge.registry.documents import Documents
 from knowledge.registry.facts import Facts
 from knowledge.registry.jobs import Jobs
-from knowledge.registry.rows import count_of
-from knowledge.registry.tables import CASES, CORPUS, DOCUMENTS, JOB_ITEMS, PASSAGES, TOMBSTONES, VERSIONS
+from knowledge.registry.rows import blobs_used, count_of, generation_of
+from knowledge.registry.tables import CASES, DOCUMENTS, PASSAGES, TOMBSTONES
+from knowledge.registry.transfer import Transfer, restore
 
 
 class Registry(Documents, Cases):
@@ -31,15 +32,18 @@ class Registry(Documents, Cases):
         self.audit = Audit(database)
         self.jobs = Jobs(database)
         self.answers = Answers(database)
+        self.transfer = Transfer(database)
 
     @classmethod
     def in_folder(cls, folder: Path) -> "Registry":
         """The SQLite registry of a home folder, made when it is not there. Raises StorageFailed."""
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise StorageFailed(f"the folder of the registry cannot be made: {error.strerror}.") from error
-        return cls(f"sqlite:///{folder / 'registry.sqlite3'}")
+        return cls(_url(folder))
+
+    @classmethod
+    def restored(cls, folder: Path, rows: Path, schema: str) -> "Registry":
+        """A new one of a home folder from the files that `transfer.dump` wrote. Raises RowsRefused, StorageFailed."""
+        restore(_url(folder), rows, schema)
+        return cls.in_folder(folder)
 
     def close(self) -> None:
         """Give every connection back."""
@@ -54,7 +58,7 @@ class Registry(Documents, Cases):
     def corpus_generation(self) -> int:
         """A number that grows by one with every visible change. Cheap: asked once a request."""
         with self._database.read() as connection:
-            return int(connection.execute(select(CORPUS.c.generation)).scalar_one())
+            return generation_of(connection)
 
     def tombstones(self, since: int) -> frozenset[str]:
         """Ids that an index built at generation `since` holds although they are gone."""
@@ -89,8 +93,12 @@ class Registry(Documents, Cases):
     def blobs_in_use(self) -> frozenset[str]:
         """The sha256 of every stored file that something points at: evidence, or a job that is not done with it."""
         with self._database.read() as connection:
-            used = set(connection.execute(select(CASES.c.picture)).scalars())
-            for row in connection.execute(select(VERSIONS.c.id, VERSIONS.c.text_sha256, VERSIONS.c.lines_sha256)):
-                used.update(row)
-            used.update(connection.execute(select(JOB_ITEMS.c.file)).scalars())
-        return frozenset(used - {None})
+            return blobs_used(connection)
+
+
+def _url(folder: Path) -> str:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageFailed(f"the folder of the registry cannot be made: {error.strerror}.") from error
+    return f"sqlite:///{folder / 'registry.sqlite3'}"

@@ -1,5 +1,6 @@
 """The command line: one group, and its commands by what they are for."""
 
+from runtime.cli.archiving import archive, export_, import_
 from runtime.cli.asking import diagnose, search
 from runtime.cli.auditing import audit
 from runtime.cli.datasets import cases, coverage_command, datasets
@@ -14,7 +15,7 @@ from runtime.cli.operating import doctor, serve
 
 for command in (
     ingest, documents, datasets, cases, jobs, audit, coverage_command, reindex, indexes, search, diagnose, serve, doctor,
-    evaluate, models, labels,
+    evaluate, export_, import_, archive, models, labels,
 ):  # fmt: skip
     main.add_command(command)
 

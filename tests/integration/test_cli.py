@@ -118,10 +118,13 @@ def written(file: Path, data: bytes) -> Path:
 COMMANDS = (
     (), ("ingest",), ("ingest", "documents"), ("ingest", "cases"), ("documents",), ("documents", "list"),
     ("documents", "show"), ("documents", "delete"), ("reindex",), ("search",), ("diagnose",), ("serve",), ("doctor",),
-    ("indexes",), ("evaluate",), ("models",),
+    ("indexes",), ("evaluate",), ("models",), ("export",), ("import",), ("archive",), ("archive", "verify"),
     ("models", "list"), ("models", "show"), ("models", "command"), ("labels",), ("labels", "parse"),
     ("datasets",), ("datasets", "list"), ("datasets", "show"), ("datasets", "retire"), ("datasets", "restore"),
-    ("datasets", "delete"), ("datasets", "report"), ("cases",), ("cases", "delete"), ("coverage",),
+    ("datasets", "delete"), ("datasets", "report"), ("cases",), ("cases", "delete"), ("coverage",), ("audit",),
+    ("documents", "approve"), ("documents", "describe"), ("documents", "diff"), ("documents", "passages"),
+    ("documents", "retire"), ("jobs",), ("jobs", "list"), ("jobs", "show"), ("jobs", "run"), ("jobs", "cancel"),
+    ("jobs", "retry"),
 )  # fmt: skip
 
 
@@ -465,7 +468,8 @@ def test_a_deleted_document_is_gone_everywhere_and_the_receipt_says_so(
     assert set(receipt["absent_from"]) == {"registry", "vectors", "index", "lexical", "caches", "files", "disk"}
     assert added["id"] not in {one["id"] for one in command.json("documents", "list")["documents"]}
     assert all(RARE not in one["text"] for one in command.json("search", f"{RARE} hidradenitis")["passages"])
-    assert not (command.home / "blobs" / receipt["version_id"][:2] / receipt["version_id"]).exists()
+    [version] = receipt["versions"]
+    assert not (command.home / "blobs" / version[:2] / version).exists()
     assert len(before) - len(EmbeddingKeys.of(command.home)) == receipt["passages"]
     assert not other.exists()
     assert traces_of(command.home, RARE) == []
