@@ -251,8 +251,7 @@ def test_an_ingest_warns_with_numbers_and_the_command_that_shows_more(own_servic
     assert "1 cases have no licence, or one of unknown terms" in warnings
     assert warnings.count("see: dermacite datasets report second") == 3
     jobs = own_service.registry.jobs
-    [[item]] = [jobs.job(one).items for one in jobs.ids([JobState.DONE]) if len(jobs.job(one).items) == 1 and
-                jobs.job(one).items[0].name == "second"]  # fmt: skip
+    [item] = [item for one in jobs.ids([JobState.DONE]) for item in jobs.job(one).items if item.name == "second"]
     assert item.outcome is not None
     assert item.outcome.warnings == outcomes[2].warnings
     assert [one.warnings for one in Curator(own_service).ingest_cases(second, None)] == [(), (), ()]

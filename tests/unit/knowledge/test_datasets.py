@@ -3,6 +3,7 @@
 import dataclasses
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -198,12 +199,11 @@ def test_datasets_of_a_home_from_before_are_live(tmp_path: Path) -> None:
         config.attributes["connection"] = connection
         command.upgrade(config, "0003")
     engine.dispose()
-    with sqlite3.connect(file) as raw:
-        raw.execute(
+    with closing(sqlite3.connect(file)) as before, before:
+        before.execute(
             "INSERT INTO cases (id, dataset, label, caption, picture, original, perceptual_hash, live_since) "
             "VALUES ('c-1', 'old', 'acne', '', 'p', 'o', '0000000000000000', 1)"
         )
-    raw.close()
     registry = Registry.in_folder(tmp_path)
     assert [(one.name, one.state, one.cases, one.created_by) for one in registry.datasets.all()] == [
         ("old", "live", 1, None)

@@ -2,6 +2,7 @@
 
 import io
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ from tests.drawing import scene
 Shown = tuple[CaseGuard, Sketch]
 
 
-def shown(name: str, data: bytes, dataset: str = "set", **fields: str | None) -> Shown:
+def shown(name: str, data: bytes, dataset: str = "set", **fields: Any) -> Shown:
     """A case with this picture."""
     picture = admit_picture(data)
     guard = CaseGuard(
