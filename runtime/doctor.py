@@ -37,6 +37,7 @@ def examine(service: Service) -> Iterator[Check]:
         ("registry", _registry),
         ("stored files", _stored_files),
         ("leftovers", _leftovers),
+        ("jobs", _jobs),
         ("encoders", _encoders),
         ("vectors", _vectors),
         ("index", _index),
@@ -82,6 +83,13 @@ def _leftovers(service: Service) -> Check:
         detail = f"{orphans} unreferenced files and {builds} unfinished builds of interrupted work; nothing finds them"
         return Check("leftovers", True, detail, "dermacite reindex")
     return Check("leftovers", True, "none")
+
+
+def _jobs(service: Service) -> Check:
+    # Harmless: their files are stored. A server that runs takes them up by itself.
+    if left := len(service.registry.jobs.ids()):
+        return Check("jobs", True, f"{left} at work, waiting or interrupted", "dermacite jobs run")
+    return Check("jobs", True, "none is open")
 
 
 def _encoders(service: Service) -> Check:

@@ -523,7 +523,7 @@ def test_a_healthy_home_is_said_to_be_healthy(command: CommandLine) -> None:
     answer = command.json("doctor")
     assert answer["healthy"] is True
     assert {check["name"] for check in answer["checks"]} == {
-        "registry", "stored files", "leftovers", "encoders", "vectors", "index", "chroma", "leg: picture",
+        "registry", "stored files", "leftovers", "jobs", "encoders", "vectors", "index", "chroma", "leg: picture",
         "leg: caption meaning",
         "leg: caption words", "leg: passage meaning", "leg: passage words",
     }  # fmt: skip
