@@ -2,6 +2,7 @@
 
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Self
 
 from sqlalchemy import func, select
 
@@ -31,7 +32,7 @@ class Registry(Documents, Cases):
         self.answers = Answers(database)
 
     @classmethod
-    def in_folder(cls, folder: Path) -> "Registry":
+    def in_folder(cls, folder: Path) -> Self:
         """The SQLite registry of a home folder, made when it is not there. Raises StorageFailed."""
         try:
             folder.mkdir(parents=True, exist_ok=True)
