@@ -390,6 +390,23 @@ def _die_at_write(nth: int) -> None:
     mock.patch.object(Database, "write", counted).start()
 
 
+FILE_STEPS = frozenset({"os.rename", "os.remove", "os.symlink", "os.rmdir"})  # as Python's audit names them
+
+
+def _die_at_file_step(nth: int) -> None:
+    """Kill this process and its children right before it renames, links or removes the `nth` time (from 0)."""
+    left = nth
+
+    def look(event: str, _arguments: object) -> None:
+        nonlocal left
+        if event in FILE_STEPS:
+            left -= 1
+            if left < 0:
+                os.killpg(0, signal.SIGKILL)
+
+    sys.addaudithook(look)
+
+
 def _fill_disk(limit: int) -> None:
     """From now on no file of this process and its children grows beyond so many bytes: a write fails as on a full disk."""
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -431,6 +448,8 @@ def _work(request: dict[str, Any], said: Path) -> None:
         ack("began")
         if (nth := request.get("write")) is not None:
             _die_at_write(nth)
+        if (nth := request.get("file_step")) is not None:
+            _die_at_file_step(nth)
         if request.get("powerless"):
             _give_up_powers()
         if (limit := request.get("file_limit")) is not None:
@@ -462,7 +481,7 @@ class Zygote:
 
     def attempt(self, home: Path, work: str, arguments: Mapping[str, Any] | None = None, **when: Any) -> Attempt:
         """Do some work in a process of its own, killed with all its children `after` seconds, at a `moment`'s `nth` time, or
-        after its nth `write` to the registry."""
+        after its nth `write` to the registry, or before its nth `file_step`."""
         request = {"home": str(home), "work": work, "arguments": arguments or {}, "acks": str(self._acks), **when}
         assert self._process.stdin is not None
         assert self._process.stdout is not None

@@ -167,8 +167,10 @@ class World:
     def killed(self, work: str, arguments: dict[str, Any], usual_s: float) -> Attempt:
         when: dict[str, Any] = {"after": round(self.rng.uniform(0, 1.1) * usual_s, 4)}
         kind = self.rng.random()
-        if kind < 0.35:  # or between two transactions
+        if kind < 0.25:  # or between two transactions
             when = {"write": self.rng.randrange(WRITES.get(work, 14))}
+        elif kind < 0.4 and work not in {"approve", "retire"}:  # or between two steps in the file system
+            when = {"file_step": self.rng.randrange(8)}
         elif kind < 0.6:  # or when a file changes, if that is earlier
             aim, times = self.rng.choice(list(AIMS.get(work, INTAKE).items()))
             when = {"moment": aim, "nth": self.rng.randrange(times), "after": round(1.1 * usual_s, 4)}
