@@ -2,6 +2,7 @@
 
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Self
 
 from sqlalchemy import func, select
 
@@ -35,7 +36,7 @@ class Registry(Documents, Cases):
         self.transfer = Transfer(database)
 
     @classmethod
-    def in_folder(cls, folder: Path) -> "Registry":
+    def in_folder(cls, folder: Path) -> Self:
         """The SQLite registry of a home folder, made when it is not there. Raises StorageFailed."""
         return cls(_url(folder))
 

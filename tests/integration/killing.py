@@ -29,10 +29,12 @@ from types import SimpleNamespace
 from typing import Any, Self
 from unittest import mock
 
-import runtime.building
+from sqlalchemy import Connection
+
 import runtime.index_child
 from knowledge.document_ingest import Intent
 from knowledge.errors import DocumentRefused
+from knowledge.registry.database import Database
 from knowledge.types import ExtractedText, Page, PageState, Source
 from retrieval import chroma
 from retrieval.search import Encoders
@@ -346,7 +348,8 @@ def _attempt(request: dict[str, Any]) -> dict[str, Any]:
             os.waitpid(-pid, 0)
     acks = [json.loads(line) for line in said.read_text().splitlines()] if said.exists() else []
     errors = [one["error"] for one in acks if one["ack"] == "error"]
-    place = "after" if status is not None else "inside" if acks else "before"
+    ended = status is not None and not os.WIFSIGNALED(status)
+    place = "after" if ended else "inside" if acks else "before"
     return {"place": place, "seconds": seconds, "acks": acks, "error": errors[0] if errors else None}
 
 
@@ -365,6 +368,43 @@ def _until_moment(pid: int, request: dict[str, Any], said: Path) -> tuple[int | 
         if moment() or (after is not None and began is not None and seconds >= after):
             return None, seconds
         time.sleep(LOOK_S)
+
+
+def _die_at_write(nth: int) -> None:
+    """Kill this process and its children right after its `nth` transaction (from 0) of the registry is on the disk.
+
+    From outside, the moment between two transactions that should be one is too short to be met.
+    """
+    write = Database.write
+    left = nth
+
+    @contextmanager
+    def counted(self: Database) -> Iterator[Connection]:
+        nonlocal left
+        with write(self) as connection:
+            yield connection
+        left -= 1
+        if left < 0:
+            os.killpg(0, signal.SIGKILL)
+
+    mock.patch.object(Database, "write", counted).start()
+
+
+FILE_STEPS = frozenset({"os.rename", "os.remove", "os.symlink", "os.rmdir"})  # as Python's audit names them
+
+
+def _die_at_file_step(nth: int) -> None:
+    """Kill this process and its children right before it renames, links or removes the `nth` time (from 0)."""
+    left = nth
+
+    def look(event: str, _arguments: object) -> None:
+        nonlocal left
+        if event in FILE_STEPS:
+            left -= 1
+            if left < 0:
+                os.killpg(0, signal.SIGKILL)
+
+    sys.addaudithook(look)
 
 
 def _fill_disk(limit: int) -> None:
@@ -400,12 +440,16 @@ def _work(request: dict[str, Any], said: Path) -> None:
     try:
         os.setpgid(0, 0)
         builders = Builders(request.get("kill_build"), request.get("seed", 0), request.get("build_limit"))
-        runtime.building.subprocess = SimpleNamespace(run=builders.run)  # type: ignore[assignment]
+        mock.patch("runtime.building.subprocess", SimpleNamespace(run=builders.run)).start()
         chroma.HNSW.update(batch_size=FLUSH_EVERY, sync_threshold=FLUSH_EVERY)
         chroma.BATCH = FLUSH_EVERY
         service = opened(Path(request["home"]))
         curator = Curator(service, actor="worker")
         ack("began")
+        if (nth := request.get("write")) is not None:
+            _die_at_write(nth)
+        if (nth := request.get("file_step")) is not None:
+            _die_at_file_step(nth)
         if request.get("powerless"):
             _give_up_powers()
         if (limit := request.get("file_limit")) is not None:
@@ -436,7 +480,8 @@ class Zygote:
         self._process.communicate(timeout=60)
 
     def attempt(self, home: Path, work: str, arguments: Mapping[str, Any] | None = None, **when: Any) -> Attempt:
-        """Do some work in a process of its own, killed with all its children `after` seconds or at a `moment`'s `nth` time."""
+        """Do some work in a process of its own, killed with all its children `after` seconds, at a `moment`'s `nth` time, or
+        after its nth `write` to the registry, or before its nth `file_step`."""
         request = {"home": str(home), "work": work, "arguments": arguments or {}, "acks": str(self._acks), **when}
         assert self._process.stdin is not None
         assert self._process.stdout is not None
@@ -469,7 +514,7 @@ def _main() -> None:
     def refused(*_: object, **__: object) -> SimpleNamespace:
         return SimpleNamespace(returncode=1, stdout="", stderr="no builds here")
 
-    runtime.building.subprocess = SimpleNamespace(run=refused)  # type: ignore[assignment]
+    mock.patch("runtime.building.subprocess", SimpleNamespace(run=refused)).start()
     with TemporaryDirectory() as folder:
         _warmed_up(Path(folder))
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)

@@ -32,6 +32,14 @@ PAGES, LINES, PICTURES = 2, 40, 8
 MERGE_ABOVE = 30  # items: so that every few ingests build an index
 LIVE, DRAFT, SUPERSEDED, RETIRED = VersionState.LIVE, VersionState.DRAFT, VersionState.SUPERSEDED, VersionState.RETIRED
 INTAKE = {"registry": 12, "vectors": 4, "files": 4}  # what changes in the home, and how often at least or nearly
+WRITES = {
+    "approve": 1,
+    "retire": 1,
+    "delete_version": 2,
+    "delete_document": 2,
+    "reindex": 1,
+    "cases": 6,
+}  # transactions
 BUILD = {"build": 10, "chroma": 4, "switch": 3}
 AIMS = {"reindex": BUILD, "delete_version": {**BUILD, "registry": 2}, "delete_document": {**BUILD, "registry": 2},
         "approve": {"registry": 2}, "retire": {"registry": 2}}  # fmt: skip
@@ -158,7 +166,12 @@ class World:
 
     def killed(self, work: str, arguments: dict[str, Any], usual_s: float) -> Attempt:
         when: dict[str, Any] = {"after": round(self.rng.uniform(0, 1.1) * usual_s, 4)}
-        if self.rng.random() < 0.4:  # or when a file changes, if that is earlier
+        kind = self.rng.random()
+        if kind < 0.25:  # or between two transactions
+            when = {"write": self.rng.randrange(WRITES.get(work, 14))}
+        elif kind < 0.4 and work not in {"approve", "retire"}:  # or between two steps in the file system
+            when = {"file_step": self.rng.randrange(8)}
+        elif kind < 0.6:  # or when a file changes, if that is earlier
             aim, times = self.rng.choice(list(AIMS.get(work, INTAKE).items()))
             when = {"moment": aim, "nth": self.rng.randrange(times), "after": round(1.1 * usual_s, 4)}
         told = {name: value for name, value in arguments.items() if name != "texts"}
@@ -324,10 +337,11 @@ class World:
             assert service.index.unfinished() == []
 
 
-_ADDED = {(None, LIVE), (None, DRAFT), (LIVE, SUPERSEDED)}
-_DELETED = {(state, None) for state in VersionState}
-_CHANGES: dict[str, set[tuple[VersionState | None, VersionState | None]]] = {
-    "ingest": _ADDED, "resume": _ADDED, 
+_Changes = set[tuple[VersionState | None, VersionState | None]]
+_ADDED: _Changes = {(None, LIVE), (None, DRAFT), (LIVE, SUPERSEDED)}
+_DELETED: _Changes = {(state, None) for state in VersionState}
+_CHANGES: dict[str, _Changes] = {
+    "ingest": _ADDED, "resume": _ADDED,
     "worker": _ADDED | {(None, SUPERSEDED)},  # two jobs, one after the other
     "cancel_and_retry": _ADDED, "cases": set(), "reindex": set(),
     "approve": {(DRAFT, LIVE), (SUPERSEDED, LIVE), (RETIRED, LIVE), (LIVE, SUPERSEDED)},

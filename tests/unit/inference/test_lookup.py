@@ -1,6 +1,7 @@
 """What a caller may switch of a search without a consultation."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -8,12 +9,16 @@ import pytest
 
 from inference.errors import ConsultationRefused
 from inference.gathering import Gatherer, GatheringSettings
-from inference.lookup import Lookup, SearchOptions, SearchResult
+from inference.lookup import AGAIN, Lookup, SearchOptions, SearchResult
 from inference.types import DiagnosisOptions
+from knowledge.registry import Registry, document_id_of
+from knowledge.registry.documents import IN_FORCE
+from knowledge.types import Passage, Standing
 from retrieval.cases import CaseOptions
 from retrieval.hybrid import Fusion, HybridOptions
 from retrieval.subqueries import SubQuery
 from retrieval.types import EncoderCard, Scores
+from retrieval.view import IndexReader
 from tests.fakes import COLOURS, Corpus, patch_of, picture_of
 
 PICTURE = picture_of(patch_of(COLOURS["psoriasis"], 1), "a picture")
@@ -41,6 +46,34 @@ def lookup(corpus: Corpus, reranker: Longest | None = None) -> Lookup:
 
 def legs(result: SearchResult) -> set[str]:
     return {leg for item in (*result.passages, *result.cases) for leg in item.scores}
+
+
+class Interrupted(Registry):
+    """Between search and reading, a second edition takes the place of the first, as often as `editions` has one."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self.editions: list[Callable[[], object]] = []
+
+    def passages(self, ids: Sequence[str], standings: Collection[Standing] = IN_FORCE) -> dict[str, Passage]:
+        if self.editions:
+            self.editions.pop(0)()
+        return super().passages(ids, standings)
+
+
+def test_of_a_version_superseded_between_search_and_reading_its_successor_is_found(built: Corpus) -> None:
+    text = "Offer imiquimod for actinic keratosis."
+    document = document_id_of(built.add_document("first", [text]))
+    registry = Interrupted.in_folder(built.home)
+    registry.editions = [lambda: built.add_document("second", [text], document_id=document)]
+    reader = IndexReader(built.index, registry, built.embeddings)
+    one = Lookup(reader, built.encoders, registry, CaseOptions(), HybridOptions())
+    assert one.search(text).passages[0].id == "p-second-1"
+    names = [f"edition {number}" for number in range(10)]
+    registry.editions = [partial(built.add_document, name, [text], document_id=document) for name in names]
+    assert "p-second-1" not in {item.id for item in one.search(text).passages}
+    assert len(registry.editions) == 10 - AGAIN, "it must not search for ever"
+    registry.close()
 
 
 def test_each_fusion_is_named_in_the_explanation(shared: Corpus) -> None:

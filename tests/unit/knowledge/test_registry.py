@@ -23,6 +23,7 @@ from knowledge.registry import NewVersion, Registry, document_id_of
 from knowledge.registry.database import SCHEMA_HEAD
 from knowledge.registry.rows import IDS_PER_QUERY
 from knowledge.registry.tables import METADATA
+from knowledge.sqlite import use_write_ahead_log
 from knowledge.types import Cut, Outcome, Page, PageState, ReferenceCase, Source, VersionState
 
 PROJECT = Path(knowledge.__file__).parent.parent
@@ -338,6 +339,14 @@ def test_a_read_only_registry_is_read_but_refuses_writes_and_loses_nothing(tmp_p
         add(read_only, "two")
     assert read_only.counts()["documents"] == 1
     read_only.close()
+
+
+def test_a_file_that_may_not_be_written_is_refused_at_once_and_not_tried_for_a_minute(tmp_path: Path) -> None:
+    sqlite3.connect(tmp_path / "old.sqlite3").execute("CREATE TABLE t (a)").connection.close()
+    connection = sqlite3.connect(f"file:{tmp_path / 'old.sqlite3'}?mode=ro", uri=True)
+    with pytest.raises(sqlite3.OperationalError, match="readonly"):
+        use_write_ahead_log(connection, patience_s=10**9)
+    connection.close()
 
 
 FILL_THE_DISK = """

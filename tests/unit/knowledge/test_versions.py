@@ -10,7 +10,7 @@ from pathlib import Path
 import hypothesis.strategies as st
 import pytest
 from hypothesis import settings
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, multiple, rule
+from hypothesis.stateful import Bundle, MultipleResults, RuleBasedStateMachine, initialize, invariant, multiple, rule
 
 from knowledge.errors import NotFound, TransitionRefused
 from knowledge.registry import NewVersion, Registry, document_id_of
@@ -325,7 +325,7 @@ class Lifecycle(RuleBasedStateMachine):
         return f"v{self.count}"
 
     @rule(target=versions, of=versions, state=st.sampled_from([DRAFT, LIVE, SUPERSEDED]))
-    def another(self, of: str, state: VersionState) -> object:
+    def another(self, of: str, state: VersionState) -> str | MultipleResults[str]:
         self.count += 1
         if of not in self.model:
             with pytest.raises(NotFound):

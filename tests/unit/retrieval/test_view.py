@@ -3,10 +3,13 @@
 import json
 import shutil
 import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
+from knowledge.registry import Registry, document_id_of
 from retrieval import search
 from retrieval.cases import CaseOptions
 from retrieval.errors import IndexBroken, IndexMismatch
@@ -137,6 +140,37 @@ def test_readers_in_threads_get_one_view(built: Corpus) -> None:
 # --- what went -----------------------------------------------------------------------------------------------------
 
 
+class Interrupted(Registry):
+    """While facts are read, and delta and tombstones have been, somebody does something."""
+
+    meanwhile: Callable[[], object] | None = None
+
+    def tombstones(self, since: int) -> frozenset[str]:
+        found = super().tombstones(since)
+        if self.meanwhile is not None:
+            deed, self.meanwhile = self.meanwhile, None
+            with ThreadPoolExecutor(1) as elsewhere:
+                elsewhere.submit(deed).result()
+        return found
+
+
+@pytest.mark.parametrize("generation", ["base", "delta"])
+def test_of_a_version_superseded_while_a_view_is_loaded_one_is_found_and_never_both_or_none(
+    built: Corpus, generation: str
+) -> None:
+    document = document_id_of(built.add_document("first edition", [KERATOSIS]))
+    if generation == "base":
+        built.index.publish(built.build())
+    registry = Interrupted.in_folder(built.home)
+    registry.meanwhile = lambda: built.add_document("second edition", [KERATOSIS], document_id=document)
+    reader = IndexReader(built.index, registry, built.embeddings)
+    editions = {"p-first edition-1", "p-second edition-1"}
+    assert editions & set(found(built, KERATOSIS, reader.view())) == {"p-first edition-1"}
+    assert registry.meanwhile is None, "nothing happened meanwhile: this test no longer tests anything"
+    assert editions & set(found(built, KERATOSIS, reader.view())) == {"p-second edition-1"}
+    registry.close()
+
+
 def test_a_deleted_document_is_masked_at_once(built: Corpus) -> None:
     built.registry.delete_document(sha256("acne-guide"))
     view = built.reader().view()
@@ -254,6 +288,16 @@ def test_an_index_with_a_missing_file_is_refused_by_one_of_our_errors(name: str,
     (current / name).unlink()
     with pytest.raises(IndexBroken, match="dermacite reindex"):
         built.reader().view()
+
+
+def test_a_view_whose_generation_went_does_not_make_its_chroma_anew(built: Corpus) -> None:
+    view = IndexReader(built.index, built.registry, built.embeddings, exact_below=1).view()
+    assert view.generation is not None
+    expected = found(built, "offer for plaque psoriasis")
+    built.index.publish(built.build(), keep_previous=False)
+    assert found(built, "offer for plaque psoriasis", view) == expected
+    assert not view.generation.exists()
+    assert not built.index.kept_by_servers()
 
 
 def test_a_reader_over_chroma_finds_what_exact_search_finds(built: Corpus) -> None:

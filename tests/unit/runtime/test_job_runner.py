@@ -228,7 +228,7 @@ def test_a_job_goes_on_where_it_was_stopped_however_often(service: KilledService
         stopping = threading.Event()
         if number:
             stopping.set()  # before it could do anything
-        JobRunner(Curator(service), stopping).run(job.id, lambda _outcome, stop=stopping: stop.set())
+        JobRunner(Curator(service), stopping).run(job.id, partial(_set, stopping))
         assert jobs.job(job.id).state is JobState.QUEUED
     ended = JobRunner(Curator(service)).run(job.id)
     assert ended.state is JobState.DONE
@@ -236,9 +236,18 @@ def test_a_job_goes_on_where_it_was_stopped_however_often(service: KilledService
     assert reader.read.count("n0") == 1
 
 
+def _set(event: threading.Event, _outcome: object) -> None:
+    event.set()
+
+
 def test_a_cancelled_job_ends_after_the_file_at_hand_and_can_be_tried_again(runner: JobRunner, jobs: Jobs) -> None:
     job = accepted(runner, "a", "b", "c")
-    ended = runner.run(job.id, lambda _outcome: jobs.job(job.id).cancelled or jobs.cancel(job.id, "bob"))
+
+    def cancel(_outcome: object) -> None:
+        if not jobs.job(job.id).cancelled:
+            jobs.cancel(job.id, "bob")
+
+    ended = runner.run(job.id, cancel)
     assert ended.state is JobState.CANCELLED
     assert told(ended) == ["a added"]
     jobs.retry(job.id, "bob")
