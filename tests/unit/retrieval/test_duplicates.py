@@ -34,7 +34,7 @@ def shown(name: str, data: bytes, dataset: str = "set", **fields: Any) -> Shown:
         None,
         None,
     )
-    return replace(guard, **fields), sketch_of(picture.rgb)  # type: ignore[arg-type] # only what may be None
+    return replace(guard, **fields), sketch_of(picture.rgb)
 
 
 def draw(number: int) -> bytes:
