@@ -7,7 +7,7 @@ import anyio
 import anyio.to_thread
 
 from runtime.curation import Curator
-from runtime.jobs import JobWorker
+from runtime.job_worker import JobWorker
 from runtime.service import Service
 
 T = TypeVar("T")

@@ -33,7 +33,6 @@ from runtime.writing import Writer
 
 _log = logging.getLogger("dermacite.jobs")
 
-POLL_S = 2.0  # between two looks for jobs that another process accepted
 TOLD_EVERY_S = 0.5  # pages of a file are counted this often
 ATTEMPTS = 10  # a job that ends its process every time must not do so for ever
 PASSING = frozenset({"timed_out", "parser_died"})  # refusals that another attempt may not meet: the bytes are kept
@@ -282,56 +281,3 @@ class JobRunner:
 def _storable(name: str) -> str:
     """A name as UTF-8 text: a file's may be bytes that are none."""
     return name.encode("utf-8", "replace").decode()
-
-
-class JobWorker:
-    """Takes up open jobs one after the other in a thread of its own, those that were interrupted first."""
-
-    def __init__(self, writer: Writer) -> None:
-        self._stopping = threading.Event()
-        self._woken = threading.Event()
-        self._runner = JobRunner(writer, self._stopping)
-        self._ids = writer.service.registry.jobs.ids
-        self._thread = threading.Thread(target=self._loop, name="jobs", daemon=True)
-
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
-
-    def wake(self) -> None:
-        """There is a new job."""
-        self._woken.set()
-
-    def stop(self, patience_s: float) -> bool:
-        """End after the file at hand; False when that took longer than `patience_s`."""
-        self._stopping.set()
-        self._woken.set()
-        self._thread.join(patience_s)
-        return not self._thread.is_alive()
-
-    def _loop(self) -> None:
-        with suppress(KnowledgeError, OSError):
-            self._runner.tidy()
-        while not self._stopping.is_set():
-            for job_id in self._open():
-                self._run(job_id)
-            self._woken.wait(POLL_S)
-            self._woken.clear()
-
-    def _open(self) -> list[str]:
-        try:
-            return self._ids()
-        except KnowledgeError as error:
-            _log.error("jobs cannot be listed: %s", error.reason)
-            return []
-
-    def _run(self, job_id: str) -> None:
-        if self._stopping.is_set():
-            return
-        try:
-            self._runner.run(job_id, wait=False)
-        except (KnowledgeError, RetrievalError, RuntimeRefused) as error:
-            _log.error("job %s: %s", job_id, error.reason)
-        except Exception as error:
-            # The class alone: a message can hold anything. The job stays running and is taken up again.
-            _log.error("job %s: unexpected %s", job_id, type(error).__qualname__)

@@ -12,21 +12,21 @@ from knowledge.registry.audit import Audit
 from knowledge.registry.cases import Cases
 from knowledge.registry.database import Database
 from knowledge.registry.datasets import Datasets
-from knowledge.registry.documents import Documents
 from knowledge.registry.facts import Facts
 from knowledge.registry.jobs import Jobs
+from knowledge.registry.lifecycle import Lifecycle
 from knowledge.registry.rows import blobs_used, count_of, generation_of
 from knowledge.registry.tables import CASES, DOCUMENTS, PASSAGES, TOMBSTONES
 from knowledge.registry.transfer import Transfer, restore
 
 
-class Registry(Documents, Cases):
+class Registry(Lifecycle, Cases):
     """The one source of truth. Reads see committed states only; writers queue."""
 
     def __init__(self, url: str) -> None:
         database = Database(url)
         database.upgrade()
-        Documents.__init__(self, database)
+        Lifecycle.__init__(self, database)
         Cases.__init__(self, database)
         self.datasets = Datasets(database)
         self.facts = Facts(database)

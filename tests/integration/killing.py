@@ -43,7 +43,8 @@ from runtime.cli import main
 from runtime.curation import Curator
 from runtime.errors import BuildFailed
 from runtime.home import Home
-from runtime.jobs import JobRunner, JobWorker, Upload
+from runtime.job_worker import JobWorker
+from runtime.jobs import JobRunner, Upload
 from runtime.settings import Settings, load_settings
 from tests.integration.light_process import LightService
 

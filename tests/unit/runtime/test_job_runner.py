@@ -17,7 +17,8 @@ from knowledge.registry.jobs import Job, Jobs, JobState
 from knowledge.types import ExtractedText, Outcome, Source, VersionState
 from runtime.curation import Curator
 from runtime.errors import BuildFailed, JobStopped, WriterBusy
-from runtime.jobs import ATTEMPTS, GONE, NOT_READABLE, JobRunner, JobWorker, Upload
+from runtime.job_worker import JobWorker
+from runtime.jobs import ATTEMPTS, GONE, NOT_READABLE, JobRunner, Upload
 from runtime.writing import Writer
 from tests.integration.killing import KilledService, TextReader, digest_of, opened
 
