@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-import runtime.jobs
+import runtime.job_worker
 from knowledge.blobs import BlobStore
 from knowledge.document_ingest import NEVER_BY_ITSELF, Intent
 from knowledge.errors import DocumentRefused, NotFound, StorageFailed
@@ -390,7 +390,7 @@ def until(condition: Callable[[], bool]) -> None:
 
 @pytest.fixture
 def worker(service: KilledService, monkeypatch: pytest.MonkeyPatch) -> Iterator[JobWorker]:
-    monkeypatch.setattr(runtime.jobs, "POLL_S", 0.01)
+    monkeypatch.setattr(runtime.job_worker, "POLL_S", 0.01)
     one = JobWorker(Curator(service))
     yield one
     assert one.stop(30)
