@@ -10,12 +10,12 @@ import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import cast
 
 from semchunk.semchunk import chunk
 
-from knowledge.types import Cut, ExtractedText, Heading, Role, Stretch
+from knowledge.types import Cut, ExtractedText, Heading, Page, Role, Stretch
 
 CHUNKER = "structure-2"
 """Version of the rules in this module. It is part of every passage's id: a change of rules is a change of ids."""
@@ -70,18 +70,19 @@ def cut_passages(
         for section in _sections(extracted.text, extracted.headings)
         for part in _of_one_role(section, extracted.stretches)
     ]
-    cuts = tuple(cut for part in parts for cut in _cuts(extracted, cutter, part))
+    pages = _Pages(extracted.pages)
+    cuts = tuple(cut for part in parts for cut in _cuts(extracted, cutter, part, pages))
     if cuts:
         return cuts
     # Nothing but headings (slides, a poster): better cut as plain text than lost.
-    return tuple(_cuts(extracted, cutter, _Section(0, len(extracted.text), ())))
+    return tuple(_cuts(extracted, cutter, _Section(0, len(extracted.text), ()), pages))
 
 
 def _of_one_role(section: _Section, stretches: Sequence[Stretch]) -> Iterator[_Section]:
     """A section in parts of one role each."""
     at = section.start
     first = bisect_right(stretches, section.start, key=lambda stretch: stretch.end)
-    for stretch in stretches[first:]:
+    for stretch in islice(stretches, first, None):
         if stretch.start >= section.end:
             break
         start, end = max(at, stretch.start), min(section.end, stretch.end)
@@ -91,9 +92,7 @@ def _of_one_role(section: _Section, stretches: Sequence[Stretch]) -> Iterator[_S
     yield replace(section, start=at)
 
 
-def _cuts(extracted: ExtractedText, cutter: "_Cutter", part: _Section) -> Iterator[Cut]:
-    with_text = [page for page in extracted.pages if page.end > page.start]
-    starts = [page.start for page in with_text]
+def _cuts(extracted: ExtractedText, cutter: "_Cutter", part: _Section, pages: "_Pages") -> Iterator[Cut]:
     start, header = part.start, part.header
     if header is not None and extracted.text.startswith(header, start):
         start += len(header)
@@ -102,11 +101,7 @@ def _cuts(extracted: ExtractedText, cutter: "_Cutter", part: _Section) -> Iterat
         start, header = part.start, None
     for piece in cutter.under(header).cut(start, part.end):
         text = extracted.text[piece.start : piece.end]
-        if with_text:
-            first = with_text[max(0, bisect_right(starts, piece.start) - 1)].number
-            last = with_text[max(0, bisect_right(starts, piece.end - 1) - 1)].number
-        else:
-            first = last = 1
+        first, last = pages.at(piece.start), pages.at(piece.end - 1)
         yield Cut(piece.start, piece.end, text, first, last, part.path, piece.tokens, part.role, header)
 
 
@@ -120,6 +115,19 @@ def _sections(text: str, headings: Sequence[Heading]) -> Iterator[_Section]:
         path.append((heading.level, " ".join(text[heading.start : heading.end].split())))
         start = max(start, heading.end)
     yield _Section(start, len(text), tuple(title for _, title in path))
+
+
+class _Pages:
+    """Which page a character is on. Made once per document: there may be thousands of pages and of sections."""
+
+    def __init__(self, pages: Sequence[Page]) -> None:
+        with_text = [page for page in pages if page.end > page.start]
+        self._starts = [page.start for page in with_text]
+        self._numbers = [page.number for page in with_text]
+
+    def at(self, position: int) -> int:
+        """Number of the page of a character; 1 in a text without pages."""
+        return self._numbers[max(0, bisect_right(self._starts, position) - 1)] if self._numbers else 1
 
 
 class _Cutter:

@@ -5,16 +5,18 @@ unreferenced blob, which nothing finds and the next clean-up removes.
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from time import monotonic
 
 from knowledge.blobs import BlobStore
 from knowledge.chunking import CHUNKER, cut_passages
 from knowledge.errors import DocumentRefused, NotFound
 from knowledge.languages import language_of
 from knowledge.pdf import PdfExtractor
+from knowledge.pdf.refusals import refused
 from knowledge.pdf.repairs import repair
 from knowledge.places import packed
 from knowledge.preparation import Preparation, short_hash
@@ -76,12 +78,15 @@ class DocumentIngest:
         self, version_id: str, name: str, source: Source | None, intent: Intent, extracted: ExtractedText,
         item: tuple[str, int] | None = None,
     ) -> FileOutcome:  # fmt: skip
-        """A PDF that is in the store and was read. Raises StorageFailed, NotFound, and DocumentRefused without passages.
+        """A PDF that is in the store and was read. Raises StorageFailed, NotFound and DocumentRefused.
+
+        Refused is what has no passages, and what takes longer to cut than a PDF may take to read.
 
         `item` is the job and the number of its file that come to their end by this: when the outcome says added, the job
         says so too.
         """
-        cuts = cut_passages(extracted, self._preparation.count_tokens, max_tokens=PASSAGE_TOKENS)
+        count = _within(self._extractor.limits.seconds, self._preparation.count_tokens)
+        cuts = cut_passages(extracted, count, max_tokens=PASSAGE_TOKENS)
         if not cuts:
             raise DocumentRefused("no_text", "The document has no text to cite. If it was scanned, run OCR first.")
         passages = [(_passage_id(version_id, cut), cut) for cut in cuts]
@@ -140,6 +145,18 @@ class DocumentIngest:
 def refusal(name: str, error: DocumentRefused) -> FileOutcome:
     """What to say of a file that is no document."""
     return FileOutcome(name, Outcome.REFUSED, error.reason, str(error), error.page)
+
+
+def _within(seconds: float, count: Callable[[str], int]) -> Callable[[str], int]:
+    """The counter for so many seconds from now; then it raises DocumentRefused. Cutting counts all the time."""
+    deadline = monotonic() + seconds
+
+    def counted(text: str) -> int:
+        if monotonic() > deadline:
+            raise refused("timed_out", seconds=seconds)
+        return count(text)
+
+    return counted
 
 
 def _title_from(name: str) -> str:

@@ -1,61 +1,29 @@
-"""Reading PDFs from the parent's side: a warm child does the parsing, this module sees to limits and composes text."""
+"""Reading PDFs from the parent's side: a warm child parses and composes, this module sees to limits."""
 
 import base64
-import re
 import stat
 import threading
 import time
-from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
 from knowledge.errors import DocumentRefused
 from knowledge.pdf.channel import Child, ChildDied, ChildTimedOut
-from knowledge.pdf.composition import Composed, compose
-from knowledge.pdf.layout import PageFrame, Row
+from knowledge.pdf.composition import Composed
 from knowledge.pdf.limits import PdfLimits
 from knowledge.pdf.ocr import OCR_PIXELS, Picture, Recogniser
 from knowledge.pdf.outline import OutlineEntry
-from knowledge.pdf.refusals import page_warnings, refused
-from knowledge.pdf.repairs import repair
-from knowledge.pdf.second_look import SecondLook, advice, look_again, warnings_of
-from knowledge.types import ExtractedText, Page, PageState
+from knowledge.pdf.reading import Reading, check_text, extracted
+from knowledge.pdf.refusals import refused
+from knowledge.pdf.second_look import look_again
+from knowledge.pdf.wire import compose_request, composed_of, frame_of, row_of
+from knowledge.types import ExtractedText, PageState
 
 _HEADER_WITHIN = 1024
 """Bytes in which `%PDF-` must occur; readers tolerate that much before it."""
-_FILE_NAME_LIKE = re.compile(r"(\.\w{2,5}$)|(^microsoft word\b)|[\\/]|(^untitled)", re.IGNORECASE)
-_REFUSAL_OF_PAGE = {"timed_out": "timed_out", "parser_died": "parser_died", "out_of_memory": "parser_died"}
-
-
-@dataclass(slots=True)
-class _Reading:
-    """What one extraction has gathered so far."""
-
-    deadline: float
-    progress: Callable[[int, int], None] | None = None
-    pages: int | None = None
-    title: str | None = None
-    rows: list[list[Row]] = field(default_factory=list)
-    frames: list[PageFrame | None] = field(default_factory=list)
-    outline: list[OutlineEntry] = field(default_factory=list)
-    states: list[tuple[PageState, str | None]] = field(default_factory=list)
-    little: list[int] = field(default_factory=list)
-    warnings: dict[str, int] = field(default_factory=dict)
-    other_pages: int | None = None
-    second: SecondLook = field(default_factory=SecondLook)
-
-    @property
-    def next_page(self) -> int:
-        return len(self.states) + 1
-
-    def lose_page(self, reason: str) -> None:
-        self.rows.append([])
-        self.frames.append(None)
-        self.states.append((PageState.FAILED, reason))
 
 
 class PdfExtractor:
@@ -93,11 +61,14 @@ class PdfExtractor:
         self._check_file(path)
         with self._conversation():
             # The clock starts here: waiting for another file is not this one's time.
-            reading = _Reading(time.monotonic() + self.limits.seconds, progress)
+            reading = Reading(time.monotonic() + self.limits.seconds, progress)
             self._read(path, reading)
+            left = reading.deadline - time.monotonic()
             self._look_again(path, reading)
-        self._check_text(reading)
-        return _extracted(reading, compose(reading.rows, reading.frames, reading.outline))
+            check_text(reading, self.limits.seconds_per_page)
+            # Recognition has seconds of its own.
+            composed = self._compose(reading, time.monotonic() + left)
+        return extracted(reading, composed)
 
     def render(self, path: Path, page: int, *, max_pixels: int = 2_000_000) -> bytes:
         """A page (1-based) as PNG of at most `max_pixels` pixels. Raises DocumentRefused."""
@@ -149,7 +120,7 @@ class PdfExtractor:
         if b"%PDF-" not in head:
             raise refused("not_a_pdf")
 
-    def _read(self, path: Path, reading: _Reading) -> None:
+    def _read(self, path: Path, reading: Reading) -> None:
         """Read all pages, with a new child from the next page on whenever a page costs one."""
         for _ in range(self.limits.restarts + 1):
             try:
@@ -165,7 +136,7 @@ class PdfExtractor:
                 reading.lose_page(reason)
         raise refused(reason, page, seconds=self.limits.seconds)
 
-    def _read_on(self, path: Path, reading: _Reading) -> None:
+    def _read_on(self, path: Path, reading: Reading) -> None:
         bounds = {"pages": self.limits.pages, "characters": self.limits.characters}
         request = {"op": "extract", "path": str(path.resolve()), "first": reading.next_page, "limits": bounds}
         # Opening may take long (a large cross-reference table); pages have their own, shorter limit.
@@ -178,15 +149,15 @@ class PdfExtractor:
                 if reading.other_pages == reading.pages:
                     reading.outline = [OutlineEntry(*entry) for entry in message["outline"]]
                 return
-            reading.rows.append([_row(row) for row in message["rows"]])
-            reading.frames.append(_frame(message))
+            reading.rows.append([row_of(row) for row in message["rows"]])
+            reading.frames.append(frame_of(message["frame"]))
             reading.states.append((PageState(message["state"]), message["reason"]))
             if message["little"]:
                 reading.little.append(message["page"])
             if reading.progress is not None:
                 reading.progress(len(reading.states), reading.pages)
 
-    def _look_again(self, path: Path, reading: _Reading) -> None:
+    def _look_again(self, path: Path, reading: Reading) -> None:
         """Let pages that have no text, or not the one that is printed, be recognised. Never costs another page."""
         with Recogniser(self.limits) as recogniser:
             reading.second = look_again(
@@ -196,12 +167,23 @@ class PdfExtractor:
                 lambda page: recogniser.read(partial(self._draw, path, page)),
             )
 
+    def _compose(self, reading: Reading, deadline: float) -> Composed:
+        """The text of what was read, put together in the child: there, and only there, it can be ended at any moment."""
+        try:
+            return composed_of(self._ask(compose_request(reading.rows, reading.frames, reading.outline), deadline))
+        except ChildTimedOut:
+            raise refused("timed_out", seconds=self.limits.seconds) from None
+        except ChildDied:
+            raise refused("parser_died") from None
+
     def _draw(self, path: Path, page: int, seconds: float) -> Picture | None:
-        """A page to recognise; None if it cannot be drawn in time."""
+        """A page to recognise; None if it cannot be drawn whole or in time."""
         request = {"op": "render", "path": str(path.resolve()), "page": page, "max_pixels": OCR_PIXELS}
         try:
             message = self._ask(request, time.monotonic() + seconds)
         except (ChildTimedOut, ChildDied, DocumentRefused):
+            return None
+        if not message["whole"]:
             return None
         return Picture(base64.b64decode(message["png"]), message["scale"], message["blank"])
 
@@ -211,7 +193,7 @@ class PdfExtractor:
         A child that was kept warm may have died between two files (the system's memory killer, say), which is not this
         file's fault: a new one gets the request once more.
         """
-        if self._files >= self.limits.files_per_worker:
+        if self._files >= self.limits.files_per_worker and request["op"] != "compose":
             self._drop_child()
         warm = self._child is not None
         try:
@@ -225,7 +207,7 @@ class PdfExtractor:
     def _ask_once(self, request: dict[str, Any], deadline: float) -> dict[str, Any]:
         if self._child is None:
             self._child = Child(self.limits.memory_bytes)
-        self._files += 1
+        self._files += request["op"] != "compose"
         self._child.send(request)
         return self._receive(deadline)
 
@@ -247,74 +229,3 @@ class PdfExtractor:
             self._child.kill()
             self._child = None
         self._files = 0
-
-    def _check_text(self, reading: _Reading) -> None:
-        """Refuse a document of which no page has text, by the cause that most needs an answer."""
-        if any(reading.rows):
-            return
-        pages = len(reading.states)
-        failed = [i for i, (state, _) in enumerate(reading.states, start=1) if state is PageState.FAILED]
-        pictures = [i for i, (state, _) in enumerate(reading.states, start=1) if state is PageState.IMAGE_ONLY]
-        if failed and all(str(reading.states[page - 1][1]).startswith("garbage_text") for page in failed):
-            raise refused("garbage_text", failed[0], advice=advice(reading.second.found))
-        if failed:
-            reasons = Counter(_REFUSAL_OF_PAGE.get(str(reason), "broken_pdf") for _, reason in reading.states if reason)
-            raise refused(reasons.most_common(1)[0][0], failed[0], seconds=self.limits.seconds_per_page)
-        if (reading.other_pages or 0) > pages:
-            raise refused("broken_pdf")
-        if pictures:
-            raise refused(
-                "image_only", pictures[0], pictures=len(pictures), pages=pages, advice=advice(reading.second.found)
-            )
-        if reading.warnings:
-            raise refused("broken_pdf")
-        raise refused("no_text", pages=pages)
-
-
-def _row(values: list[Any]) -> Row:
-    text, x, right, y, size, bold, angle, cells = values
-    return Row(text, x, right, y, size, bold, angle, tuple((a, b) for a, b in cells))
-
-
-def _frame(message: dict[str, Any]) -> PageFrame | None:
-    if not message["sheet"]:
-        return None
-    width, height = message["sheet"]
-    return PageFrame(width, height, tuple((left, right, y) for left, right, y in message["rules"]))
-
-
-def _extracted(reading: _Reading, composed: Composed) -> ExtractedText:
-    pages = tuple(
-        Page(number, start, end, state, reason, reading.second.confidences.get(number))
-        for number, ((start, end), (state, reason)) in enumerate(
-            zip(composed.spans, reading.states, strict=True), start=1
-        )
-    )
-    title = composed.title or _usable_title(reading.title)
-    return ExtractedText(
-        composed.text, pages, composed.headings, title, tuple(_warnings(reading)), composed.stretches, composed.lines
-    )
-
-
-def _usable_title(title: str | None) -> str | None:
-    """The file's own title, unless it is the name of a file, which many programs put there."""
-    title = " ".join(repair(title or "").split())
-    return None if not title or _FILE_NAME_LIKE.search(title) else title
-
-
-def _warnings(reading: _Reading) -> list[str]:
-    states: dict[str, list[int]] = defaultdict(list)
-    for number, (state, _) in enumerate(reading.states, start=1):
-        states[state.value].append(number)
-    little = [page for page in reading.little if reading.states[page - 1][0] is PageState.TEXT]
-    found = page_warnings(states, len(reading.states), little) + warnings_of(reading.second.found, reading.states)
-    if reading.other_pages is not None and reading.other_pages != len(reading.states):
-        found.append(
-            f"Readers disagree about the number of pages: {len(reading.states)} were read, another reader finds"
-            f" {reading.other_pages}. The file may be damaged."
-        )
-    if reading.warnings:
-        total = sum(reading.warnings.values())
-        often = max(reading.warnings, key=lambda template: reading.warnings[template])
-        found.append(f"The parser warned {total} times, most often: {often}")
-    return found

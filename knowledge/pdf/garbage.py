@@ -16,6 +16,8 @@ _ENOUGH = 40
 _ENOUGH_LETTERS = 120
 _MOST_MEANINGLESS = 0.25
 """Share of characters without a meaning. Bullets and ticks of symbol fonts stay far below."""
+_MOST_OF_FEW = 0.5
+"""The same where there are fewer than `_ENOUGH`: a short line with two bullets is still a line."""
 _MOST_MARKS = 0.5
 """Share of ASCII marks. Reference lists, formulas and source code stay below 0.3."""
 _FEWEST_VOWELS, _MOST_VOWELS = 0.2, 0.7
@@ -26,12 +28,15 @@ _GLYPH_NAME = re.compile(r"/[A-Za-z]{0,5}\d{1,5}(?![\w/.])|\(cid:\d{1,5}\)|/[A-Z
 
 
 def is_garbage(lines: Iterable[str]) -> bool:
-    """Whether the lines of one page are not the text that is printed on it. Too little to tell is no garbage."""
+    """Whether the lines of one page are not the text that is printed on it.
+
+    Of a few characters it can only be said whether they mean anything at all; no text is no garbage.
+    """
     text = "".join("".join(lines).split())
-    if len(text) < _ENOUGH:
-        return False
     # A name of a glyph stands for one character that is unknown.
     meaningless = sum(map(_is_meaningless, text)) + sum(len(name) for name in _GLYPH_NAME.findall(text))
+    if len(text) < _ENOUGH:
+        return meaningless > _MOST_OF_FEW * len(text)
     if meaningless >= _MOST_MEANINGLESS * len(text):
         return True
     if sum(character in _MARKS for character in text) >= _MOST_MARKS * len(text):
@@ -47,7 +52,8 @@ def _is_meaningless(character: str) -> bool:
 def _is_no_language(text: str) -> bool:
     letters = [character for character in unicodedata.normalize("NFD", text) if character.isalpha()]
     latin = [letter for letter in letters if ord(letter) < 0x250]
-    if len(latin) < max(_ENOUGH_LETTERS, len(letters) / 2):
+    # A table of codes or numbers (c1, n, mm) is no language either, and right.
+    if len(latin) < max(_ENOUGH_LETTERS, len(letters) / 2, len(text) / 2):
         return False
     share = sum(letter in _VOWELS for letter in latin) / len(latin)
     return not _FEWEST_VOWELS <= share <= _MOST_VOWELS

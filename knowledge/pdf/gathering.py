@@ -5,13 +5,12 @@ where it is, so gaps between table cells, the ends of lines and the place of tex
 coordinates are those of the page as it is drawn: points from its lower left corner, turned and cropped.
 """
 
+import logging
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
-from pypdf import PageObject
 from pypdf.generic import ContentStream
 
 from knowledge.pdf.fonts import number, resolved
@@ -19,54 +18,24 @@ from knowledge.pdf.glyphs import Face, FontShelf, PageFaces, unspaced
 from knowledge.pdf.layout import CELL_GAP, Fragment
 from knowledge.pdf.pen import State
 from knowledge.pdf.repairs import runs_right_to_left
-from knowledge.pdf.sheets import IDENTITY, Matrix, Sheet, inherited, matrix_of, multiplied, sheet_of
+from knowledge.pdf.sheets import IDENTITY, Matrix, matrix_of, multiplied
 from knowledge.pdf.strokes import Strokes
 
 _SPACED_OUT = 0.08
 """Em of character spacing from which it may stand in for the spaces between words."""
 _SMALLEST = 0.01
 """Points that a font measures at least: sizes are divided by."""
-_TEXT = re.compile(rb"T[jJ]|Do|['\"]")
-_INLINE_PICTURE = re.compile(rb"\bBI\s")
+TEXT = re.compile(rb"T[jJ]|Do|['\"]")
+"""Operators without which a content stream shows no text."""
 _FORMS, _DEPTH = 2_000, 12
 """Forms drawn per page, and one in another, at most: real pages stay far below, bombs do not."""
 Operation = tuple[Any, bytes]
-
-
-@dataclass(frozen=True, slots=True)
-class Gathered:
-    """Fragments of a page in content order, whether it draws a picture or form, and its horizontal rules.
-
-    A rule is (left, right, y).
-    """
-
-    fragments: list[Fragment]
-    pictures: bool
-    sheet: Sheet
-    rules: list[tuple[float, float, float]]
-
-
-def gather(page: PageObject, shelf: FontShelf) -> Gathered:
-    """What a page says and where. Raises what pypdf raises."""
-    sheet, base = sheet_of(page)
-    contents = resolved(page.get("/Contents"))
-    if contents is None:
-        return Gathered([], False, sheet, [])
-    stream = ContentStream(contents, page.pdf, "bytes")
-    data = stream.get_data()
-    if not _TEXT.search(data):
-        return Gathered([], bool(_INLINE_PICTURE.search(data)), sheet, [])
-    resources = inherited(page, "/Resources")
-    reader = _Reader(shelf, base, page.pdf)
-    reader.run(stream.operations, resources)
-    pictures = any(operator in (b"Do", b"INLINE IMAGE") for _, operator in stream.operations)
-    return Gathered(reader.fragments, pictures, sheet, reader.strokes.rules)
-
-
+_LOG = logging.getLogger(__name__)
+"""Its warnings are counted and reported with pypdf's: they tell of text that was left out."""
 _NO_FACE = Face(None)
 
 
-class _Reader:
+class ContentReader:
     """Follows the pen through a content stream and the forms it draws."""
 
     def __init__(self, shelf: FontShelf, base: Matrix, pdf: Any) -> None:
@@ -277,10 +246,12 @@ class _Reader:
         if not isinstance(form, Mapping) or form.get("/Subtype") != "/Form":
             return
         self._forms += 1
-        if self._forms > _FORMS or len(self._inside) >= _DEPTH or id(form) in self._inside:
+        left_out = self._why_not(form)
+        if left_out:
+            _LOG.warning(left_out)
             return
         stream = ContentStream(form, self._pdf, "bytes")
-        if not _TEXT.search(stream.get_data()):
+        if not TEXT.search(stream.get_data()):
             return
         state, saved, line = self._state.copy(), self._saved, (self._line, self._offset)
         self._saved = []
@@ -291,6 +262,14 @@ class _Reader:
         self._inside.discard(id(form))
         self._state, self._saved, self._place = state, saved, None
         self._line, self._offset = line
+
+    def _why_not(self, form: Any) -> str | None:
+        """Why a form is not followed: bombs draw one in another without end."""
+        if id(form) in self._inside:
+            return "A form draws itself (cyclic reference); its text was read once."
+        if len(self._inside) >= _DEPTH:
+            return "Forms are nested too deep; the text of the innermost was left out."
+        return "Too many form invocations; the text of those beyond was left out." if self._forms > _FORMS else None
 
 
 def _rounded(value: float) -> float:

@@ -1,5 +1,6 @@
 """From the bytes of a string in a PDF to its text and how far it moves the pen. Runs only in the child process."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,7 @@ from pypdf.generic._font import Font
 from knowledge.pdf.fonts import FontWidths, is_bold, number, resolved
 from knowledge.pdf.repairs import turned
 
+_LOG = logging.getLogger(__name__)
 _UNDECODABLE = "\ufffd"
 _SPACE_WIDTH = 250.0
 _OF_SPACE, _WIDEST_WORD_GAP = 0.475, 0.18
@@ -86,6 +88,7 @@ def _decoder(font: Mapping[str, Any] | None) -> Font | None:
         raise
     except Exception:
         # Broken font dictionaries raise anything; the rest of the page is worth more than this font.
+        _LOG.warning("A font cannot be read; its letters are replaced by U+FFFD.")
         return None
 
 

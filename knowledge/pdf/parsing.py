@@ -13,10 +13,11 @@ import pypdf
 import pypdfium2
 from pypdf.errors import FileNotDecryptedError, LimitReachedError, PyPdfError
 
+from knowledge.pdf.contents import gather
 from knowledge.pdf.fonts import number, resolved
-from knowledge.pdf.gathering import gather
 from knowledge.pdf.glyphs import FontShelf
-from knowledge.pdf.layout import Row, rows_of
+from knowledge.pdf.layout import rows_of
+from knowledge.pdf.wire import row_values
 
 # Below pypdf's defaults, because files come from outside; each is several times what real guidelines need.
 _LOWERED: dict[str, Any] = {
@@ -37,6 +38,8 @@ _MOST_ROWS = 20_000
 """Rows of a page: a dense newspaper page has a thousand."""
 _ROW_COSTS = 20
 """Characters that a row counts for at least: even an empty one has to be carried, placed and compared."""
+_PICTURES_TRIED, _DEPTH_OF_PICTURES = 20, 3
+"""Pictures of a page of one colour that are looked at, and in how many forms one in another."""
 _OUTLINE_ENTRIES, _OUTLINE_DEPTH, _OUTLINE_TITLE = 5_000, 8, 300
 """What is read of an outline at most: a textbook's has hundreds of entries."""
 
@@ -65,9 +68,10 @@ class _WarningCount(logging.Handler):
 
 def extract(path: str, first: int, limits: Mapping[str, int]) -> Iterator[dict[str, Any]]:
     """Messages of an extraction from page `first` (1-based) on. Raises Refused if the document cannot be opened."""
-    log = logging.getLogger("pypdf")
     count = _WarningCount()
-    log.handlers, log.propagate = [count], False
+    for name in ("pypdf", "knowledge.pdf"):
+        log = logging.getLogger(name)
+        log.handlers, log.propagate = [count], False
     with pypdf.apply_configuration(**_LOWERED):
         reader, pages = _open(path, limits["pages"])
         yield {"kind": "opened", "pages": pages, "title": _title(reader)}
@@ -130,7 +134,7 @@ def _title(reader: pypdf.PdfReader) -> str | None:
 def _page(reader: pypdf.PdfReader, number: int, shelf: FontShelf) -> dict[str, Any]:
     """One page's message: its rows, its size and rules, or the reason why it has no rows."""
     message: dict[str, Any] = {"kind": "page", "page": number, "rows": [], "little": False}
-    message |= {"state": "failed", "reason": None, "sheet": None, "rules": []}
+    message |= {"state": "failed", "reason": None, "frame": None}
     try:
         found = gather(reader.pages[number - 1], shelf)
         rows = rows_of(found.fragments)
@@ -149,13 +153,8 @@ def _page(reader: pypdf.PdfReader, number: int, shelf: FontShelf) -> dict[str, A
         return {**message, "reason": f"broken_page ({type(error).__name__})"}
     state = "text" if rows else "image_only" if found.pictures else "empty"
     little = found.pictures and 0 < sum(len(row.text) for row in rows) < _LITTLE_TEXT
-    message |= {"rows": [_tuple(row) for row in rows], "state": state, "little": little}
-    return {**message, "sheet": [found.sheet.width, found.sheet.height], "rules": found.rules if rows else []}
-
-
-def _tuple(row: Row) -> tuple[Any, ...]:
-    # `dataclasses.astuple` copies deeply, which costs more than all else about a row.
-    return row.text, row.x, row.right, row.y, row.size, row.bold, row.angle, row.cells
+    frame = (found.sheet.width, found.sheet.height, found.rules if rows else [])
+    return {**message, "rows": [row_values(row) for row in rows], "frame": frame, "state": state, "little": little}
 
 
 def _second_opinion(path: str) -> dict[str, Any]:
@@ -192,10 +191,10 @@ def _overlooked(path: str, number: int, pages: int) -> bool:
         return False
 
 
-def render(path: str, page: int, max_pixels: int) -> tuple[bytes, float, bool]:
+def render(path: str, page: int, max_pixels: int) -> tuple[bytes, float, bool, bool]:
     """A page (1-based) as PNG of at most `max_pixels` pixels, its pixels per point, and whether it is of one colour.
 
-    Raises Refused.
+    The last value is False for a page of one colour that is so because a picture was left out. Raises Refused.
     """
     try:
         document = pypdfium2.PdfDocument(path)
@@ -214,8 +213,21 @@ def render(path: str, page: int, max_pixels: int) -> tuple[bytes, float, bool]:
             while math.ceil(width * scale) * math.ceil(height * scale) > max_pixels:
                 scale *= 0.99
             picture = document[page - 1].render(scale=scale).to_pil()
+            blank = all(low == high for low, high in picture.convert("RGB").getextrema())
+            whole = not (blank and _leaves_a_picture_out(document[page - 1]))
         except pypdfium2.PdfiumError:
             raise Refused("broken_pdf", page) from None
     out = io.BytesIO()
     picture.save(out, "PNG")
-    return out.getvalue(), scale, all(low == high for low, high in picture.convert("RGB").getextrema())
+    return out.getvalue(), scale, blank, whole
+
+
+def _leaves_a_picture_out(page: pypdfium2.PdfPage) -> bool:
+    """Whether PDFium draws the page without one of its pictures, which it does in silence when it cannot unpack it."""
+    pictures = page.get_objects(filter=[pypdfium2.raw.FPDF_PAGEOBJ_IMAGE], max_depth=_DEPTH_OF_PICTURES)
+    for picture in itertools.islice(pictures, _PICTURES_TRIED):
+        try:
+            picture.get_bitmap().close()
+        except pypdfium2.PdfiumError:
+            return True
+    return False

@@ -4,8 +4,9 @@ Requests come as JSON lines on stdin, answers go as JSON lines to stdout; the en
 also in the middle of a page, so no child outlives its parent. Nothing but this module's messages reaches stdout.
 
 Requests: `{"op": "extract", "path", "first", "limits": {"pages", "characters"}}`, `{"op": "render", "path", "page",
-"max_pixels"}`. Answers: `opened`, one `page` per page and `done`; or `picture` (with its pixels per point, and whether
-it is of one colour); or `refused` at any time.
+"max_pixels"}`, `{"op": "compose", "rows", "frames", "outline"}`. Answers: `opened`, one `page` per page and `done`; or
+`picture` (with its pixels per point, whether it is of one colour, and whether all of it was drawn); or `composed`; or
+`refused` at any time.
 """
 
 import base64
@@ -57,12 +58,15 @@ def _read_requests(requests: "queue.Queue[bytes]") -> None:
 
 def _answer(request: Message) -> Iterator[Message]:
     # Imported here, after the memory limit is set and in this process only.
-    from knowledge.pdf import parsing
+    from knowledge.pdf import parsing, wire
 
     try:
-        if request["op"] == "render":
-            png, scale, blank = parsing.render(request["path"], request["page"], request["max_pixels"])
-            yield {"kind": "picture", "png": base64.b64encode(png).decode("ascii"), "scale": scale, "blank": blank}
+        if request["op"] == "compose":
+            yield {"kind": "composed", **wire.composed(request)}
+        elif request["op"] == "render":
+            png, scale, blank, whole = parsing.render(request["path"], request["page"], request["max_pixels"])
+            encoded = base64.b64encode(png).decode("ascii")
+            yield {"kind": "picture", "png": encoded, "scale": scale, "blank": blank, "whole": whole}
         else:
             yield from parsing.extract(request["path"], request["first"], request["limits"])
     except parsing.Refused as refused:

@@ -13,6 +13,7 @@ from reportlab.lib.pagesizes import A5
 from reportlab.lib.utils import ImageReader
 from reportlab.pdfgen.canvas import Canvas
 
+from knowledge import document_ingest
 from knowledge.blobs import BlobStore
 from knowledge.case_ingest import CASE_BATCH, CaseIngest
 from knowledge.document_ingest import DocumentIngest
@@ -153,6 +154,15 @@ def test_when_its_preparation_fails_nothing_is_visible_and_a_second_try_complete
     assert (desk.registry.counts()["documents"], desk.registry.corpus_generation()) == (0, 0)
     desk.fail = False
     assert desk.documents.document(pdf(SENTENCE), "psoriasis.pdf").state is Outcome.ADDED
+
+
+def test_a_document_whose_cutting_takes_too_long_is_refused_whole(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter(range(0, 10**6, 1 + int(desk.extractor.limits.seconds)))
+    monkeypatch.setattr(document_ingest, "monotonic", lambda: float(next(clock)))
+    outcome = desk.documents.document(pdf(SENTENCE), "psoriasis.pdf")
+    assert (outcome.state, outcome.reason) == (Outcome.REFUSED, "timed_out")
+    assert (desk.registry.counts()["documents"], desk.registry.corpus_generation()) == (0, 0)
+    assert not set(desk.blobs.digests())
 
 
 def test_the_same_bytes_under_another_name_are_unchanged_and_not_prepared_again(desk: Desk) -> None:

@@ -99,9 +99,28 @@ def test_confidence_is_the_mean_over_characters() -> None:
         "0.05 % 12.5 1.0 (0.8-1.2) 45 67 89 2.3 4.5 6.7 8.9 12 13 14 15 16 17 18 19 20 0.001 0.05",
         "\uf0b7 " + ENGLISH + " \uf0fc \uf0fc",
         "CDKN2A BRAF NRAS KIT TERT TP53 PTEN NF1 RAC1 MAP2K1 PPP6C ARID2 CDK4 MITF MC1R BAP1 POT1 GNAQ GNA11 SF3B1 EIF1AX",
+        " ".join(f"c{number}" for number in range(400)),
         "42",
+        "\uf0b7 Emollients",
+        ". . . . -",
+        "",
     ],
-    ids=["en", "de", "cs", "ru", "ar", "zh", "numbers", "bullets", "genes", "short"],
+    ids=[
+        "en",
+        "de",
+        "cs",
+        "ru",
+        "ar",
+        "zh",
+        "numbers",
+        "bullets",
+        "genes",
+        "codes",
+        "short",
+        "bullet",
+        "marks",
+        "none",
+    ],
 )
 def test_real_text_is_no_garbage(text: str) -> None:
     assert not is_garbage([text])
@@ -112,12 +131,27 @@ def test_real_text_is_no_garbage(text: str) -> None:
     [
         "".join(chr(0xE000 + ord(c)) for c in ENGLISH),
         "\N{REPLACEMENT CHARACTER}" * 60,
+        "\N{REPLACEMENT CHARACTER}",
+        "\N{REPLACEMENT CHARACTER}" * 12 + " 7",
+        "\uf0b7\uf0a7\uf0b7 7",
+        "/g3/g14/g15",
         "".join(chr(ord(c) - 29) for c in ENGLISH if c != " "),
         "".join("!\"#$%&'()*+,-./:;<=>?"[ord(c) % 21] for c in ENGLISH if c != " "),
         "".join(f"/g{ord(c)}" for c in ENGLISH),
         "".join(f"(cid:{ord(c)})" for c in ENGLISH),
     ],
-    ids=["private use", "replacement", "moved by 29", "marks", "glyph names", "cid"],
+    ids=[
+        "private use",
+        "replacement",
+        "one",
+        "few",
+        "bullets alone",
+        "few glyph names",
+        "moved by 29",
+        "marks",
+        "glyph names",
+        "cid",
+    ],
 )
 def test_what_a_broken_font_makes_of_text_is_garbage(text: str) -> None:
     assert is_garbage(text[at : at + 30] for at in range(0, len(text), 30))
