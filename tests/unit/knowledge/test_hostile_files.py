@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,17 @@ def extractor() -> Iterator[PdfExtractor]:
 
 @pytest.fixture
 def read(extractor: PdfExtractor, tmp_path: Path) -> Iterator[Read]:
+    yield from reader(extractor, tmp_path)
+
+
+@pytest.fixture
+def read_letters(tmp_path: Path) -> Iterator[Read]:
+    """Without text recognition, which would take minutes for hundreds of damaged files."""
+    with PdfExtractor(replace(LIMITS, ocr_pages=0)) as own:
+        yield from reader(own, tmp_path)
+
+
+def reader(extractor: PdfExtractor, tmp_path: Path) -> Iterator[Read]:
     """What became of a file. However it ended, the same reader reads a sound file afterwards."""
 
     def outcome(data: bytes) -> ExtractedText | DocumentRefused:
@@ -276,13 +288,13 @@ def test_a_word_of_a_million_letters_is_cut(read: Read) -> None:
 # Damage
 
 
-def test_a_sound_file_cut_anywhere_is_read_in_part_or_refused(read: Read) -> None:
+def test_a_sound_file_cut_anywhere_is_read_in_part_or_refused(read_letters: Read) -> None:
     whole = hostile.sound()
-    sound = read(whole)
+    sound = read_letters(whole)
     assert isinstance(sound, ExtractedText)
     outcomes: Counter[str] = Counter()
     for cut in hostile.cuts(whole):
-        outcome = read(cut)
+        outcome = read_letters(cut)
         outcomes[outcome.reason if isinstance(outcome, DocumentRefused) else "read"] += 1
         if isinstance(outcome, ExtractedText):
             assert len(outcome.text) == len(sound.text) or outcome.warnings
@@ -290,13 +302,13 @@ def test_a_sound_file_cut_anywhere_is_read_in_part_or_refused(read: Read) -> Non
     assert outcomes["broken_pdf"] > len(whole) // 2_000
 
 
-def test_noise_gives_a_clear_outcome_and_no_silent_loss(read: Read) -> None:
+def test_noise_gives_a_clear_outcome_and_no_silent_loss(read_letters: Read) -> None:
     whole = hostile.sound(2)
-    sound = read(whole)
+    sound = read_letters(whole)
     assert isinstance(sound, ExtractedText)
     read_on = 0
     for seed in range(150):
-        outcome = read(hostile.mutated(whole, seed))
+        outcome = read_letters(hostile.mutated(whole, seed))
         if isinstance(outcome, ExtractedText):
             read_on += 1
             assert 2 * len(outcome.text) > len(sound.text) or outcome.warnings
