@@ -7,7 +7,7 @@ did not say is wholly there or wholly absent, or a job that can be taken up agai
 import json
 import random
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -395,12 +395,13 @@ def test_between_any_two_steps_of_what_writes_nothing_is_half_there(
     world.unkilled("ingest", {"texts": world.new_texts(7)})  # enough for an index
     [first, second, *_] = sorted(world.states)
     for nth in STEPS:
-        arguments: dict[str, Any] = {
+        made: dict[str, Callable[[], dict[str, Any]]] = {
             "ingest": lambda: {"texts": world.new_texts(1), "document": second},
             "cases": lambda: {"folder": str(world.new_collection())},
             "delete_document": lambda: {"document": min(world.states, default=first)},
             "reindex": dict,
-        }[work]()
+        }
+        arguments = made[work]()
         if work == "ingest":
             arguments["document"] = world.document_of(second)
         attempt = zygote.attempt(world.home, work, arguments, **{kind: nth})
