@@ -4,7 +4,6 @@ Each job has a lock that dies with its process: who gets it works on the job. Fi
 becomes visible by itself. A killed job is taken up by the next server, or by `dermacite jobs run`.
 """
 
-import hashlib
 import logging
 import threading
 import time
@@ -16,7 +15,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import cycle
 from pathlib import Path
-from typing import Any
 
 from filelock import Timeout
 
@@ -81,36 +79,30 @@ class JobRunner:
 
     def accept_documents(self, uploads: Iterable[Upload], intent: Intent) -> Job:
         """Store the files of an ingest; when this returns, a kill can no longer lose them. Raises StorageFailed."""
-        data: dict[str, bytes] = {}
-        items = [self._item(upload, data) for upload in uploads]
-        return self._accept(
-            JobKind.DOCUMENTS, items, data, intent.actor, approve=intent.approve, document=intent.document_id
-        )
+        options = {"approve": intent.approve, "document": intent.document_id}
+        stored: set[str] = set()
+        with self._service.home.files():  # nothing sweeps what is stored and not yet announced
+            try:
+                # One after the other: a folder may hold more than fits into memory.
+                items = [self._item(upload, stored) for upload in uploads]
+                return self._jobs.submit(JobKind.DOCUMENTS, items, intent.actor, **options)
+            except KnowledgeError:
+                self._forget(stored)
+                raise
 
-    def _item(self, upload: Upload, data: dict[str, bytes]) -> NewItem:
+    def _item(self, upload: Upload, stored: set[str]) -> NewItem:
         name = _storable(upload.name)
         try:
             read = upload.read()
         except OSError:
             return NewItem(name, outcome=FileOutcome(name, Outcome.REFUSED, "not_readable", NOT_READABLE))
-        digest = hashlib.sha256(read).hexdigest()
-        data[digest] = read
+        stored.add(digest := self._service.blobs.put(read))
         return NewItem(name, digest, upload.source)
 
     def accept_cases(self, path: Path, dataset: str | None, actor: str) -> Job:
         """A collection of cases in a folder of this machine, which must stay until the job is done."""
         options = {"path": str(path.resolve()), "dataset": dataset}
-        return self._accept(JobKind.CASES, [NewItem(_storable(path.name))], {}, actor, **options)
-
-    def _accept(self, kind: JobKind, items: list[NewItem], data: dict[str, bytes], actor: str, **options: Any) -> Job:
-        with self._service.home.files():  # nothing sweeps what is stored and not yet announced
-            try:
-                for one in data.values():
-                    self._service.blobs.put(one)
-                return self._jobs.submit(kind, items, actor, **options)
-            except KnowledgeError:
-                self._forget(data)
-                raise
+        return self._jobs.submit(JobKind.CASES, [NewItem(_storable(path.name))], actor, **options)
 
     def _forget(self, digests: Iterable[str]) -> None:
         """What was stored and could not be announced must not keep a full disk full. The caller holds the files."""
