@@ -7,7 +7,7 @@ did not say is wholly there or wholly absent, or a job that can be taken up agai
 import json
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -196,9 +196,15 @@ class World:
         self.unkilled("worker", {})
         self.unkilled("reindex", {})
 
-    def document_of(self, version_id: str) -> str:
+    def arguments_of(self, work: str) -> dict[str, Any]:
+        """Of work that is always possible: new editions of one document, new cases, the deletion of another document."""
         with open_closing(self.home) as service:
-            return service.registry.version(version_id).document_id
+            [first, *_, last] = sorted(one.id for one in service.registry.documents())
+        if work == "ingest":
+            return {"texts": self.new_texts(1), "document": last}
+        if work == "cases":
+            return {"folder": str(self.new_collection())}
+        return {"document": first} if work == "delete_document" else {}
 
     # --- what must hold --------------------------------------------------------------------------------------------
 
@@ -393,22 +399,15 @@ def test_between_any_two_steps_of_what_writes_nothing_is_half_there(
     """Not at random: after the first transaction, after the second and so on, until there is none left to die after."""
     world = World(new_home(tmp_path / "home"), zygote, random.Random(5))
     world.unkilled("ingest", {"texts": world.new_texts(7)})  # enough for an index
-    [first, second, *_] = sorted(world.states)
     for nth in STEPS:
-        made: dict[str, Callable[[], dict[str, Any]]] = {
-            "ingest": lambda: {"texts": world.new_texts(1), "document": second},
-            "cases": lambda: {"folder": str(world.new_collection())},
-            "delete_document": lambda: {"document": min(world.states, default=first)},
-            "reindex": dict,
-        }
-        arguments = made[work]()
-        if work == "ingest":
-            arguments["document"] = world.document_of(second)
+        with open_closing(world.home) as service:
+            service.index.sweep()  # else the first steps would be those of removing what the kill before left
+        arguments = world.arguments_of(work)
         attempt = zygote.attempt(world.home, work, arguments, **{kind: nth})
         world.check(work, arguments, attempt)
         if attempt.place == "after":
             break
-        if work == "delete_document" and len(world.states) < 2:
+        if work == "delete_document" and len(world.states) < 3:
             world.unkilled("ingest", {"texts": world.new_texts(2)})
     assert attempt.error is None
     assert attempt.place == "after" or kind == "file_step"  # a deletion removes a whole index, file by file
