@@ -34,6 +34,7 @@ from sqlalchemy import Connection
 import runtime.index_child
 from knowledge.document_ingest import Intent
 from knowledge.errors import DocumentRefused
+from knowledge.pdf import PdfLimits
 from knowledge.registry.database import Database
 from knowledge.types import ExtractedText, Page, PageState, Source
 from retrieval import chroma
@@ -61,6 +62,8 @@ Ack = Callable[..., None]
 
 class TextReader:
     """Stands in for PdfExtractor: pages are divided by form feeds."""
+
+    limits = PdfLimits()
 
     def extract(self, path: Path, progress: Callable[[int, int], None] | None = None) -> ExtractedText:
         try:
