@@ -7,7 +7,7 @@ wins is the writer of the home in the moment that the home appears. A kill leave
 import hashlib
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -38,14 +38,12 @@ from runtime.archive import (
     told_settings,
 )
 from runtime.errors import RuntimeRefused, WriterBusy
-from runtime.exporting import failing
+from runtime.exporting import Progress, failing
 from runtime.home import Home
 from runtime.restoring import restore
 from runtime.service import open_service
 from runtime.settings import load_settings
 from runtime.tarring import ArchiveFailed, ArchiveRefused, TarReader
-
-Progress = Callable[[int, int], None]  # (bytes, of)
 
 LOCK = "writer.lock"
 SPOOL = ".archive"

@@ -87,7 +87,9 @@ class JobRunner:
                 items = [self._item(upload, stored) for upload in uploads]
                 return self._jobs.submit(JobKind.DOCUMENTS, items, intent.actor, **options)
             except KnowledgeError:
-                self._forget(stored)
+                # What was stored and could not be announced must not keep a full disk full.
+                with suppress(KnowledgeError):
+                    self._writer.drop_held_files(stored)
                 raise
 
     def _item(self, upload: Upload, stored: set[str]) -> NewItem:
@@ -103,12 +105,6 @@ class JobRunner:
         """A collection of cases in a folder of this machine, which must stay until the job is done."""
         options = {"path": str(path.resolve()), "dataset": dataset}
         return self._jobs.submit(JobKind.CASES, [NewItem(_storable(path.name))], actor, **options)
-
-    def _forget(self, digests: Iterable[str]) -> None:
-        """What was stored and could not be announced must not keep a full disk full. The caller holds the files."""
-        with suppress(KnowledgeError):
-            for digest in set(digests) - self._service.registry.blobs_in_use():
-                self._service.blobs.delete(digest)
 
     # --- working ---------------------------------------------------------------------------------------------------
 

@@ -77,7 +77,11 @@ class Writer:
     def drop_files(self, digests: Iterable[str]) -> int:
         """Remove those of these stored files that nothing points at; returns how many."""
         with self.service.home.files():
-            unused = set(digests) - self.service.registry.blobs_in_use()
-            for digest in unused:
-                self.service.blobs.delete(digest)
+            return self.drop_held_files(digests)
+
+    def drop_held_files(self, digests: Iterable[str]) -> int:
+        """The same for a caller who holds the files (`Home.files`)."""
+        unused = set(digests) - self.service.registry.blobs_in_use()
+        for digest in unused:
+            self.service.blobs.delete(digest)
         return len(unused)
