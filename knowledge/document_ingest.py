@@ -5,7 +5,7 @@ unreferenced blob, which nothing finds and the next clean-up removes.
 """
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -42,6 +42,8 @@ NEVER_BY_ITSELF = (
     "an older edition than the one in force: it was put in as superseded. Approve it to make it the one in force"
 )
 
+Cuts = Sequence[Cut] | DocumentRefused  # the passages of a document, or why there are none
+
 
 @dataclass(frozen=True, slots=True)
 class Intent:
@@ -69,28 +71,44 @@ class DocumentIngest:
         # Parsed from the store: the file at the caller's path may change under the parser, these bytes cannot.
         self._blobs.put(data)
         try:
-            return self.stored(version_id, name, source, intent, self._extractor.extract(self._blobs.path(version_id)))
+            extracted = self._extractor.extract(self._blobs.path(version_id))
+            [cuts] = self.prepared([extracted])
+            return self.stored(version_id, name, source, intent, extracted, cuts)
         except DocumentRefused as error:
             self.forget_unregistered(version_id)
             return refusal(name, error)
 
+    def prepared(self, texts: Sequence[ExtractedText]) -> list[Cuts]:
+        """The passages of some documents, encoded: together, for texts of one length cost least.
+
+        A document that takes longer to cut than a PDF may take to read is refused in its place.
+        """
+        found = [self._cut(extracted) for extracted in texts]
+        cuts = (cut for one in found if not isinstance(one, DocumentRefused) for cut in one)
+        self._preparation.passages([searched_text(cut.text, cut.header) for cut in cuts])
+        return found
+
+    def _cut(self, extracted: ExtractedText) -> Cuts:
+        count = _within(self._extractor.limits.seconds, self._preparation.count_tokens)
+        try:
+            return cut_passages(extracted, count, max_tokens=PASSAGE_TOKENS)
+        except DocumentRefused as error:
+            return error
+
     def stored(
-        self, version_id: str, name: str, source: Source | None, intent: Intent, extracted: ExtractedText,
+        self, version_id: str, name: str, source: Source | None, intent: Intent, extracted: ExtractedText, cuts: Cuts,
         item: tuple[str, int] | None = None,
     ) -> FileOutcome:  # fmt: skip
-        """A PDF that is in the store and was read. Raises StorageFailed, NotFound and DocumentRefused.
-
-        Refused is what has no passages, and what takes longer to cut than a PDF may take to read.
+        """A PDF that is in the store, was read and `prepared`. Raises StorageFailed, NotFound and DocumentRefused.
 
         `item` is the job and the number of its file that come to their end by this: when the outcome says added, the job
         says so too.
         """
-        count = _within(self._extractor.limits.seconds, self._preparation.count_tokens)
-        cuts = cut_passages(extracted, count, max_tokens=PASSAGE_TOKENS)
+        if isinstance(cuts, DocumentRefused):
+            raise cuts
         if not cuts:
             raise DocumentRefused("no_text", "The document has no text to cite. If it was scanned, run OCR first.")
         passages = [(_passage_id(version_id, cut), cut) for cut in cuts]
-        self._preparation.passages([searched_text(cut.text, cut.header) for cut in cuts])
         known = self._document(version_id, source, intent)
         state = _state_for(source, intent, known)
         source = source or Source(title=extracted.title or _title_from(name))

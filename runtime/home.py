@@ -9,6 +9,7 @@ from filelock import FileLock, Timeout
 
 from runtime.errors import RuntimeRefused, WriterBusy
 
+POLL_S = 0.02  # between two looks of who waits for the writer's lock
 PATIENCE_S = 3_600.0  # a bulk ingest may take so long before a command line stops waiting for it
 
 
@@ -87,7 +88,7 @@ class Home:
             except Timeout:
                 if waiting is not None:
                     waiting()
-                lock.acquire(timeout=patience_s)
+                lock.acquire(timeout=patience_s, poll_interval=POLL_S)
         except Timeout as error:
             raise WriterBusy(
                 f"another ingest or rebuild has been writing for {patience_s:.0f} s; wait for it, then try again"

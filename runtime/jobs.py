@@ -1,44 +1,41 @@
 """Jobs: work that is stored before it is acknowledged, and goes on after whatever stops it.
 
-Each job has a lock that dies with its process: who gets it works on the job. Files are read ahead, in children; each document
-becomes visible by itself. A killed job is taken up by the next server, or by `dermacite jobs run`.
+Each job has a lock that dies with its process: who gets it works on the job. Files are read ahead, in children, and encoded
+several at once; each document becomes visible by itself.
+A killed job is taken up by the next server, or by `dermacite jobs run`.
 """
 
 import logging
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from itertools import cycle
 from pathlib import Path
 
 from filelock import Timeout
 
 from knowledge.case_ingest import Progress
-from knowledge.document_ingest import Intent, refusal
+from knowledge.document_ingest import Cuts, Intent, refusal
 from knowledge.errors import DocumentRefused, KnowledgeError
-from knowledge.pdf import PdfExtractor
 from knowledge.registry.jobs import Job, JobItem, JobKind, JobState, NewItem
 from knowledge.types import ExtractedText, FileOutcome, Outcome, Source, VersionState
 from retrieval.errors import RetrievalError
 from runtime.dataset_report import told_at_ingest
 from runtime.errors import EncodersSwitched, RuntimeRefused, WriterBusy
+from runtime.reading_ahead import TOLD_EVERY_S, Read, ReadingAhead
 from runtime.writing import Writer
 
 _log = logging.getLogger("dermacite.jobs")
 
-TOLD_EVERY_S = 0.5  # pages of a file are counted this often
+GIVE_WAY_S = 0.06  # longer than the pause between two looks of who waits for the writer's lock
 ATTEMPTS = 10  # a job that ends its process every time must not do so for ever
 PASSING = frozenset({"timed_out", "parser_died"})  # refusals that another attempt may not meet: the bytes are kept
 NOT_READABLE = "The file cannot be read. Check that it is still there and that this user may read it."
 GONE = "The stored file was deleted before it was read. Send it again."
 
 Done = Callable[[FileOutcome], None]
-Reading = ExtractedText | DocumentRefused | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +70,7 @@ class JobRunner:
         self._writer = writer
         self._service = writer.service
         self._jobs = writer.service.registry.jobs
+        self._reading = ReadingAhead(writer.service)
         self._stopping = stopping or threading.Event()
 
     # --- accepting -------------------------------------------------------------------------------------------------
@@ -148,74 +146,69 @@ class JobRunner:
         intent = Intent(job.actor, job.options["document"], job.options["approve"])
         for outcome in (item.outcome for item in job.items if item.outcome is not None):
             told.done(outcome)
-        for item, reading in self._read_ahead(job):
-            if self._jobs.is_cancelled(job.id):
+        for batch in self._reading.batches(job.id, job.open_items):
+            outcomes: list[FileOutcome] = []
+            try:
+                for outcome in self._take_in(job, intent, batch):
+                    outcomes.append(outcome)
+            finally:
+                for outcome in outcomes:
+                    told.done(outcome)
+            if len(outcomes) < len(batch):
+                if self._stopping.is_set():
+                    raise _Stopped
                 return JobState.CANCELLED
-            if self._stopping.is_set():
-                raise _Stopped
-            told.done(self._take_in(job, item, intent, reading))
+            time.sleep(GIVE_WAY_S)  # else a deletion would wait for the whole job: the lock goes to who asks next
         return JobState.DONE
 
-    def _read_ahead(self, job: Job) -> Iterator[tuple[JobItem, "Future[Reading]"]]:
-        """Every open item with its text, in order, of which a few are read at a time."""
-        extractors = cycle(self._service.extractors)
-        waiting: deque[tuple[JobItem, Future[Reading]]] = deque()
-        with ThreadPoolExecutor(len(self._service.extractors)) as pool:
-            try:
-                for item in job.open_items:
-                    waiting.append((item, pool.submit(self._read, job.id, item, next(extractors))))
-                    if len(waiting) > len(self._service.extractors):
-                        yield waiting.popleft()
-                while waiting:
-                    yield waiting.popleft()
-            finally:
-                pool.shutdown(cancel_futures=True)
-
-    def _read(self, job_id: str, item: JobItem, extractor: PdfExtractor) -> Reading:
-        """None where there is nothing to read: the bytes are gone, or a version already."""
-        if item.file is None or self._service.registry.has_version(item.file):
-            return None
-        told = time.monotonic()
-
-        def progress(pages: int, of: int) -> None:
-            nonlocal told
-            if time.monotonic() - told > TOLD_EVERY_S:
-                told = time.monotonic()
-                self._jobs.move_item(job_id, item.number, VersionState.EXTRACTING, pages, of)
-
-        self._jobs.move_item(job_id, item.number, VersionState.EXTRACTING)
-        try:
-            return extractor.extract(self._service.blobs.path(item.file), progress)
-        except DocumentRefused as error:
-            return error
-
-    def _take_in(self, job: Job, item: JobItem, intent: Intent, future: "Future[Reading]") -> FileOutcome:
-        reading = future.result()
+    def _take_in(self, job: Job, intent: Intent, batch: Sequence[Read]) -> Iterator[FileOutcome]:
+        """One file after the other, until somebody ends the job. What comes out is told outside the writer's lock."""
         with self._writer.writing():
-            outcome = self._outcome(job, item, intent, reading)
-            if outcome.state is not Outcome.ADDED:  # else it was written together with the version
-                state = outcome.version_state or VersionState.FAILED
-                keep = outcome.state is Outcome.REFUSED and outcome.reason in PASSING
-                self._jobs.end_item(job.id, item.number, state, outcome, keep=keep)
-        if outcome.state is Outcome.REFUSED and item.file is not None:
-            self._writer.drop_files([item.file])
-        return outcome
+            if self._ends(job):
+                return
+            cuts = self._prepared(job, batch)
+            for one in batch:
+                if self._ends(job):
+                    return
+                outcome = self._outcome(job, one, intent, cuts)
+                if outcome.state is not Outcome.ADDED:  # else it was written together with the version
+                    state = outcome.version_state or VersionState.FAILED
+                    keep = outcome.state is Outcome.REFUSED and outcome.reason in PASSING
+                    self._jobs.end_item(job.id, one.item.number, state, outcome, keep=keep)
+                if outcome.state is Outcome.REFUSED and one.item.file is not None:
+                    self._writer.drop_files([one.item.file])
+                yield outcome
 
-    def _outcome(self, job: Job, item: JobItem, intent: Intent, reading: Reading) -> FileOutcome:
-        ingest = self._service.document_ingest
+    def _ends(self, job: Job) -> bool:
+        return self._stopping.is_set() or self._jobs.is_cancelled(job.id)
+
+    def _prepared(self, job: Job, batch: Sequence[Read]) -> dict[int, Cuts]:
+        """The encoded passages of those files that have a text and are still wanted, by their number."""
+        wanted: dict[int, ExtractedText] = {}
+        for one in batch:
+            if isinstance(one.reading, ExtractedText) and self._is_there(one.item):
+                pages = len(one.reading.pages)
+                self._jobs.move_item(job.id, one.item.number, VersionState.INDEXING, pages, pages)
+                wanted[one.item.number] = one.reading
+        return dict(zip(wanted, self._service.document_ingest.prepared([*wanted.values()]), strict=True))
+
+    def _is_there(self, item: JobItem) -> bool:
+        # Nobody deletes while we are the writer; before, somebody may have, after it was read.
+        return item.file is not None and self._service.blobs.path(item.file).exists()
+
+    def _outcome(self, job: Job, one: Read, intent: Intent, prepared: Mapping[int, Cuts]) -> FileOutcome:
+        ingest, item, reading = self._service.document_ingest, one.item, one.reading
         if item.file is not None and self._service.registry.has_version(item.file):
             return ingest.unchanged(item.file, item.name)
-        # Nobody deletes while we are the writer; before, somebody may have, after it was read.
-        if item.file is None or not self._service.blobs.path(item.file).exists():
+        if item.file is None or not self._is_there(item):
             return FileOutcome(item.name, Outcome.REFUSED, "file_gone", GONE)
         try:
             if reading is None:  # it was a version when it should have been read, and was deleted since
-                reading = self._service.extractors[0].extract(self._service.blobs.path(item.file))
+                reading = self._reading.read_now(item)
             if isinstance(reading, DocumentRefused):
                 raise reading
-            pages = len(reading.pages)
-            self._jobs.move_item(job.id, item.number, VersionState.INDEXING, pages, pages)
-            return ingest.stored(item.file, item.name, item.source, intent, reading, (job.id, item.number))
+            cuts = prepared[item.number] if item.number in prepared else ingest.prepared([reading])[0]
+            return ingest.stored(item.file, item.name, item.source, intent, reading, cuts, (job.id, item.number))
         except DocumentRefused as error:
             return refusal(item.name, error)
 
