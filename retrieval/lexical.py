@@ -10,7 +10,7 @@ import math
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from retrieval.types import Mask, Rows, Scores
 TOKENIZER = "clinical-1"  # part of every index manifest: change it with the rules below
 K1, B = 1.5, 0.75
 
+Tokenizer = Callable[[str], list[str]]
 Postings = tuple[Rows, Scores]  # rows, and how often the term occurs in each
 
 # A word, also joined by - . / : or a decimal comma, with its percent sign: il-17, 0.05%, 5-fu, 1:1000, pt1b.
@@ -54,6 +55,28 @@ def _forms(word: str) -> list[str]:
         return [bare + "%", bare] if word != bare else [bare]
     parts = _PART.findall(bare)
     return [bare] if len(parts) == 1 else [bare, *parts]
+
+
+class DeltaTerms:
+    """`tokenize` that remembers the texts of one delta for the next: while documents come in, a delta follows the other.
+
+    A text that the next delta lacks was deleted or merged, and is forgotten then. Not for several threads at once.
+    """
+
+    def __init__(self) -> None:
+        self._before: dict[str, list[str]] = {}
+        self._now: dict[str, list[str]] = {}
+
+    def next_delta(self) -> None:
+        """What was asked for since the last call is remembered, the rest forgotten."""
+        self._before, self._now = self._now, {}
+
+    def __call__(self, text: str) -> list[str]:
+        """See tokenize."""
+        if text not in self._now:
+            known = self._before.get(text)
+            self._now[text] = tokenize(text) if known is None else known
+        return self._now[text]
 
 
 class LexicalIndex:
@@ -139,9 +162,11 @@ class LayeredLexical:
     others are scored too: they are gone, or not in force and returned only where that is asked for.
     """
 
-    def __init__(self, base: LexicalIndex, delta: Sequence[str], alive: Mask | None = None) -> None:
+    def __init__(
+        self, base: LexicalIndex, delta: Sequence[str], alive: Mask | None = None, tokenized: Tokenizer = tokenize
+    ) -> None:
         self._base = base
-        tokens = [tokenize(text) for text in delta]
+        tokens = [tokenized(text) for text in delta]
         self._delta = _postings(tokens)
         self._gone = np.zeros(0, dtype=np.int64) if alive is None else np.flatnonzero(~alive)
         lengths = np.concatenate([base.lengths, np.array([len(terms) for terms in tokens], dtype=np.int64)])

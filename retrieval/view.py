@@ -20,7 +20,7 @@ from retrieval.facets import FacetReader, Facets, in_force, of_datasets
 from retrieval.generation import FORMAT, SKETCHES_FILE, Manifest, chroma_of
 from retrieval.index import IndexFolder, contents_of
 from retrieval.leakage import GuardTable
-from retrieval.lexical import TOKENIZER, LayeredLexical, LexicalIndex
+from retrieval.lexical import TOKENIZER, DeltaTerms, LayeredLexical, LexicalIndex
 from retrieval.sketches import SKETCH_BYTES, Sketches
 from retrieval.twins import SketchTable
 from retrieval.types import Mask, Vectors
@@ -82,6 +82,14 @@ class View:
     masked: int
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What one view leaves for the next."""
+
+    facets: FacetReader
+    terms: DeltaTerms
+
+
 class IndexReader:
     """Hands out the newest view; loads a new one only when the corpus or the index has changed."""
 
@@ -92,7 +100,7 @@ class IndexReader:
         self._registry = registry
         self._embeddings = embeddings
         self._exact_below = exact_below
-        self._facets = FacetReader(registry)
+        self._kept = Kept(FacetReader(registry), DeltaTerms())
         self._lock = threading.Lock()
         self._view: View | None = None
 
@@ -106,7 +114,7 @@ class IndexReader:
                 if view is not None and (view.generation, view.corpus_generation, view.day) == (*state, today()):
                     return view
                 try:
-                    self._view = self._load(state[0], self._facets)
+                    self._view = self._load(state[0], self._kept)
                     return self._view
                 except RetrievalError:
                     # A deletion removes vectors and generations while we read them. Then look again; else it is true.
@@ -118,15 +126,16 @@ class IndexReader:
 
     def view_of(self, folder: Path) -> View:
         """A view of one generation that does not serve, finished and perhaps not published. Raises as `view` does."""
-        # Facets of its own: those that are kept are of the generation that serves, and under the lock.
-        return self._load(folder, FacetReader(self._registry))
+        # What is kept is of the generation that serves, and under the lock.
+        return self._load(folder, Kept(FacetReader(self._registry), DeltaTerms()))
 
-    def _load(self, folder: Path | None, facets: FacetReader) -> View:
+    def _load(self, folder: Path | None, kept: Kept) -> View:
         # One snapshot: of a version that is superseded between two reads, both could vanish or both appear.
         with self._registry.snapshot():
-            return self._loaded(folder, facets)
+            return self._loaded(folder, kept)
 
-    def _loaded(self, folder: Path | None, facets: FacetReader) -> View:
+    def _loaded(self, folder: Path | None, kept: Kept) -> View:
+        kept.terms.next_delta()
         manifest = None if folder is None else self._checked_manifest(folder)
         since = manifest.corpus_generation if manifest else 0
         delta = contents_of(self._registry, self._embeddings, self._index, since=since)
@@ -138,9 +147,8 @@ class IndexReader:
             return LayeredVectors(self._base_vectors(folder, store, space), delta.matrices[space])
 
         def collection(space: str, ids: tuple[str, ...], alive: Mask) -> Collection:
-            return Collection(
-                ids, alive, vectors(space), LayeredLexical(_base_lexical(folder, space), delta.texts[space], alive)
-            )
+            lexical = LayeredLexical(_base_lexical(folder, space), delta.texts[space], alive, kept.terms)
+            return Collection(ids, alive, vectors(space), lexical)
 
         based = {kind: _read_ids(folder, kind) for kind in delta.ids}
         # A row of the base that went and came back is present in the delta only.
@@ -151,7 +159,7 @@ class IndexReader:
         ids = {kind: (*based[kind], *delta.ids[kind]) for kind in based}
         base = len(based["cases"]), len(based["passages"])
         day = today()
-        case_facets, passage_facets = facets.read(folder, since, ids["cases"], ids["passages"], base)
+        case_facets, passage_facets = kept.facets.read(folder, since, ids["cases"], ids["passages"], base)
         retired = self._registry.datasets.names(DatasetState.RETIRED)
         captions = collection("captions", ids["cases"], there["cases"] & ~of_datasets(case_facets, retired))
         passages = collection("passages", ids["passages"], there["passages"] & in_force(passage_facets))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from rank_bm25 import BM25Okapi
 
-from retrieval.lexical import K1, B, LayeredLexical, LexicalIndex, tokenize
+from retrieval.lexical import K1, B, DeltaTerms, LayeredLexical, LexicalIndex, tokenize
 
 TEXTS = (
     "Offer a potent corticosteroid once daily for plaque psoriasis of the trunk.",
@@ -204,3 +204,21 @@ def test_idf_counts_base_and_delta() -> None:
 def test_an_empty_corpus_has_no_scores() -> None:
     empty = LayeredLexical(LexicalIndex.build([]), [])
     assert (len(empty), empty.scores(["psoriasi"]).shape) == (0, (0,))
+
+
+def test_a_delta_remembers_the_texts_it_shares_with_the_one_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+
+    def counted(text: str) -> list[str]:
+        read.append(text)
+        return tokenize(text)
+
+    monkeypatch.setattr("retrieval.lexical.tokenize", counted)
+    terms = DeltaTerms()
+    assert [terms(text) for text in TEXTS] == [tokenize(text) for text in TEXTS]
+    terms.next_delta()
+    assert [terms(text) for text in TEXTS[1:]] == [tokenize(text) for text in TEXTS[1:]]
+    assert read == list(TEXTS), "what was read before is not read again"
+    terms.next_delta()
+    assert terms(TEXTS[0]) == tokenize(TEXTS[0])
+    assert read == [*TEXTS, TEXTS[0]], "what left the delta is forgotten"
