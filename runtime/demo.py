@@ -93,7 +93,7 @@ def _refuse_foreign_content(service: Service) -> None:
 
 
 def _ingest(service: Service) -> None:
-    curator = Curator(service)
+    curator = Curator(service, actor="demo")
     cases = curator.ingest_cases(SAMPLE / "cases", "sample")
     documents = curator.ingest_documents(uploads_of(SAMPLE))
     for name, outcomes in (("cases", cases), ("documents", documents)):

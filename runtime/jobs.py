@@ -236,9 +236,8 @@ class JobRunner:
             told.done(outcome)
         usable = sum(one.cases for one in outcomes)
         rejected = sum(one.rejected for one in outcomes)
-        whole = FileOutcome(
-            item.name, Outcome.ADDED if usable else Outcome.REFUSED, cases=usable, rejected=rejected, warnings=warnings
-        )
+        state = Outcome.REFUSED if not usable else Outcome.ADDED if new else Outcome.UNCHANGED
+        whole = FileOutcome(item.name, state, cases=usable, rejected=rejected, warnings=warnings)
         self._jobs.end_item(
             job.id, item.number, VersionState.LIVE if usable else VersionState.FAILED, whole, keep=False
         )

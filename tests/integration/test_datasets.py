@@ -255,6 +255,9 @@ def test_an_ingest_warns_with_numbers_and_the_command_that_shows_more(own_servic
     assert item.outcome is not None
     assert item.outcome.warnings == outcomes[2].warnings
     assert [one.warnings for one in Curator(own_service).ingest_cases(second, None)] == [(), (), ()]
+    again = [item for one in jobs.ids([JobState.DONE]) for item in jobs.job(one).items if item.name == "second"][-1]
+    assert again.outcome is not None
+    assert again.outcome.state is Outcome.UNCHANGED
 
 
 def test_what_may_not_be_kept_is_refused(own_service: Service, tmp_path: Path, draw: Draw) -> None:
