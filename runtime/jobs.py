@@ -186,7 +186,8 @@ class JobRunner:
         """The encoded passages of those files that have a text and are still wanted, by their number."""
         wanted: dict[int, ExtractedText] = {}
         for one in batch:
-            if isinstance(one.reading, ExtractedText) and self._is_there(one.item):
+            known = one.item.file is not None and self._service.registry.has_version(one.item.file)
+            if isinstance(one.reading, ExtractedText) and self._is_there(one.item) and not known:
                 pages = len(one.reading.pages)
                 self._jobs.move_item(job.id, one.item.number, VersionState.INDEXING, pages, pages)
                 wanted[one.item.number] = one.reading

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -11,10 +11,11 @@ import pytest
 
 import runtime.job_worker
 from knowledge.blobs import BlobStore
-from knowledge.document_ingest import NEVER_BY_ITSELF, Intent
+from knowledge.document_ingest import NEVER_BY_ITSELF, DocumentIngest, Intent
 from knowledge.errors import DocumentRefused, NotFound, StorageFailed
 from knowledge.registry.jobs import Job, Jobs, JobState
 from knowledge.types import ExtractedText, Outcome, Source, VersionState
+from retrieval.embedder import Embedder
 from runtime.curation import Curator
 from runtime.errors import BuildFailed, JobStopped, WriterBusy
 from runtime.job_worker import JobWorker
@@ -144,6 +145,31 @@ def test_files_come_in_in_their_order_and_a_few_are_read_ahead(runner: JobRunner
     assert done == [f"{name}.pdf" for name in names]
     assert sorted(reader.read) == sorted(names)
     assert 1 < max(ahead) <= AHEAD
+
+
+def test_what_became_a_version_since_it_was_read_is_not_encoded_again(
+    runner: JobRunner, service: KilledService, reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoded: list[str] = []
+    passages = Embedder.passages
+
+    def counted(self: Embedder, texts: Iterable[str], progress: object = None) -> int:
+        encoded.extend(wanted := list(texts))
+        return passages(self, wanted)
+
+    monkeypatch.setattr(Embedder, "passages", counted)
+    job = accepted(runner, "a")
+    reader.gate.clear()
+    with ThreadPoolExecutor(1) as pool:
+        late = pool.submit(runner.run, job.id)
+        while not reader.read:
+            time.sleep(0.001)
+        # Another process, with a reader of its own.
+        other = DocumentIngest(service.registry, service.blobs, TextReader(), service._preparation)  # type: ignore[arg-type]
+        other.document(text("a").encode(), "a.pdf")
+        reader.gate.set()
+        assert told(late.result()) == ["a unchanged"]
+    assert len(encoded) == 1
 
 
 def test_the_same_bytes_twice_in_a_job_are_added_once(runner: JobRunner, service: KilledService) -> None:
@@ -370,12 +396,14 @@ def test_who_waits_for_a_job_that_another_cancelled_is_told(service: KilledServi
     curator = Curator(service)
 
     def cancel(_outcome: object) -> None:
-        [mine] = jobs.ids()
-        jobs.cancel(mine, "bob")
+        for mine in jobs.ids():
+            jobs.cancel(mine, "bob")
 
     with pytest.raises(JobStopped, match="is cancelled"):
-        curator.ingest_documents(uploads("a", "b"), cancel)
-    assert service.registry.counts()["documents"] == 1
+        curator.ingest_documents(uploads(*(f"n{number}" for number in range(AHEAD + 1))), cancel)
+    assert 1 <= service.registry.counts()["documents"] <= AHEAD // 2, (
+        "files that were taken in together are told of together"
+    )
 
 
 # --- the worker of a server --------------------------------------------------------------------------------------------
