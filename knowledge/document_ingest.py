@@ -85,7 +85,8 @@ class DocumentIngest:
         """
         found = [self._cut(extracted) for extracted in texts]
         cuts = (cut for one in found if not isinstance(one, DocumentRefused) for cut in one)
-        self._preparation.passages([searched_text(cut.text, cut.header) for cut in cuts])
+        if new := [searched_text(cut.text, cut.header) for cut in cuts]:  # nothing new must not wait for an encoder
+            self._preparation.passages(new)
         return found
 
     def _cut(self, extracted: ExtractedText) -> Cuts:
