@@ -15,7 +15,7 @@ def counterfactual_lines(found: Counterfactuals) -> Iterator[str]:
 
 def _lines(found: Counterfactuals) -> Iterator[str]:
     yield f"Counterfactuals ({found.runs} runs; the answer: {_stood(found.before)})"
-    yield f"  {'taken away':<{WIDTH}} cited  first label after               shift  statements lost"
+    yield f"  {'taken away':<{WIDTH}} cited  first label after            points  statements lost"
     for item in found.items:
         yield _row(_called(item), "yes" if item.cited else "no", item.without)
     if found.together is not None:
@@ -41,7 +41,8 @@ def _called(item: ItemEffect) -> str:
 
 def _row(name: str, cited: str, effect: Effect) -> str:
     shown = name if len(name) <= WIDTH else f"{name[: WIDTH - 1]}…"
-    shift = "" if effect.shift is None else f"{effect.shift * 100:+.1f} %"
+    # Rounded first, so that there is no -0.0; a difference of two probabilities is in points.
+    shift = "" if effect.shift is None else f"{round(effect.shift * 100, 1) + 0.0:+.1f}"
     mark = "*" if effect.changed else " "
     return f"{mark} {shown:<{WIDTH}} {cited:<5}  {_after(effect.after):<30} {shift:>8}  {effect.statements_lost:>5}".rstrip()
 
