@@ -176,6 +176,20 @@ CAPTIONS = _family(
         _UP,
         "score",
     ),
+    (
+        "picture_similarity",
+        lambda records, tools: averages.picture_similarity(records, tools.similarity),
+        "likeness of picture and caption",
+        _UP,
+        "score",
+    ),
+    (
+        "bleurt",
+        lambda records, tools: averages.bleurt(records, tools.bleurt),
+        "a trained model's judgement",
+        _UP,
+        "score",
+    ),
     ("relevance", averages.relevance, "mean of picture likeness, BERTScore recall, ROUGE-1, BLEURT", _UP, "score"),
     ("factuality", averages.factuality, "mean of concept F1 and support rate", _UP, "score"),
 )
