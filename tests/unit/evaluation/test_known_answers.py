@@ -18,14 +18,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from evaluation.measures.bert_score import BertScorer
+from evaluation.measures.bert_score import BertScorer, Tokens
 from evaluation.measures.measured import Measured
 from evaluation.measures.per_label import label_measures
 from evaluation.measures.registry import MEASURES
 from evaluation.measures.tools import Tools
 from evaluation.records import CaseRecord, read_records
 from evaluation.scored import score
-from retrieval.types import Vectors
 
 FILE = Path(__file__).parent / "data" / "answers.jsonl"
 TERMS = {name: (name,) for name in ("nodule", "plaque", "scale", "papule", "melanoma")}
@@ -114,10 +113,11 @@ COUNTED = {
 }  # fmt: skip
 
 
-def one_hot(texts: Sequence[str]) -> list[Vectors]:
+def one_hot(texts: Sequence[str]) -> list[Tokens]:
     """A model for which two words are alike if they are the same word."""
     words = sorted({word for text in texts for word in text.split()})
-    return [np.eye(len(words), dtype=np.float32)[[words.index(word) for word in text.split()]] for text in texts]
+    places = [[words.index(word) for word in text.split()] for text in texts]
+    return [(np.eye(len(words), dtype=np.float32)[one], np.ones(len(one), dtype=np.bool_)) for one in places]
 
 
 def likeness(record: CaseRecord) -> float | None:
