@@ -93,7 +93,7 @@ def mean(
 
 
 def combined(
-    records: Sequence[CaseRecord], rows: Sequence[Sequence[float]], combine: Combine, nothing: str,
+    records: Sequence[CaseRecord], rows: Sequence[Sequence[float]] | Rows, combine: Combine, nothing: str,
     details: Mapping[str, Any] | None = None, n: int | None = None,
 ) -> Measured:  # fmt: skip
     """One row per record, combined. `n`: how many records count, else those with a weight in column 1 (of a ratio) or all."""

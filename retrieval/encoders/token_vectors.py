@@ -21,10 +21,10 @@ Tokens = tuple[Vectors, NDArray[np.bool_]]
 def token_vectors(folder: Path) -> Callable[[Sequence[str]], list[Tokens]]:
     """Texts -> per text the last layer, [tokens, dimension] float32 with rows L2-normalised, and which [tokens] are words.
 
-    The others are those that the model puts at the start and the end. A text longer than the model
-    reads is cut. Nothing is downloaded. Raises what transformers raises for a damaged folder.
+    The others are those that the model puts at the start and the end. A text longer than the model reads is
+    cut. Nothing is downloaded. Raises what transformers raises for a damaged folder.
     """
-    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)  # type: ignore[no-untyped-call]
+    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
     model = AutoModel.from_pretrained(folder, local_files_only=True).eval()
     longest = model.config.max_position_embeddings
 

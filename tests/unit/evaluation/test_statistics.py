@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 from evaluation.measures.accuracy import accuracy
-from evaluation.measures.measured import Measured, absent, mean
+from evaluation.measures.measured import Measured, Rows, absent, mean
 from evaluation.measures.per_label import macro_f1
 from evaluation.measures.registry import Better
 from evaluation.records import CaseRecord, Result
@@ -92,8 +92,8 @@ def test_the_randomisation_test_is_scipy_s() -> None:
     first = [source.gauss(0.6, 0.3) for _ in range(9)]
     second = [source.gauss(0.4, 0.3) for _ in range(9)]
 
-    def difference(x: "np.ndarray[tuple[int, ...], np.dtype[np.float64]]", y: object, axis: int = -1) -> object:
-        return np.mean(x, axis=axis) - np.mean(y, axis=axis)  # type: ignore[arg-type]
+    def difference(x: Rows, y: Rows, axis: int = -1) -> Rows:
+        return np.asarray(np.mean(x, axis=axis) - np.mean(y, axis=axis))
 
     theirs = stats.permutation_test((first, second), difference, permutation_type="samples", n_resamples=np.inf)
     found = compare(of_values(first), of_values(second))
