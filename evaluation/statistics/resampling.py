@@ -5,16 +5,21 @@
 The percentile bootstrap: Efron and Tibshirani 1993, chapter 13; of clusters (all pictures of one lesion or person, all seeds of
 one case) because they are not independent: Davison and Hinkley 1997, section 3.8. The draws are seeded: the same records give
 the same interval. Measures that depend on more than sums of their rows take 2,000 samples.
+
+Where a share is 0 or 1 in every cluster all samples are alike and the bootstrap would be certain of it: then it is Wilson's
+interval of as many cases as there are clusters.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.measures.measured import Combine, Measured, OfSums, Rows, Unit
+from evaluation.measures.measured import RATIO, Combine, Measured, OfSums, Rows, Unit
+from evaluation.statistics.wilson import wilson
 
 SAMPLES = 10_000
 SAMPLES_OF_ROWS = 2_000
@@ -28,7 +33,10 @@ Draws = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """`level` 0..1. `undefined` of the `samples` gave no value (no positive case among them) and are left out."""
+    """`level` 0..1. `undefined` of the `samples` gave no value (no positive case among them) and are left out.
+
+    No samples: it is Wilson's interval.
+    """
 
     low: float
     high: float
@@ -43,9 +51,21 @@ def interval(measured: Measured, clusters: Clusters | None = None, *, level: flo
     if measured.missing is not None:
         return None
     places = places_of(measured.units, clusters or {})
+    number = int(places.max()) + 1
+    constant = _constant_share(measured)
+    if constant is not None:
+        counted = len(np.unique(places[measured.rows[:, 1] != 0]))
+        z = NormalDist().inv_cdf((1 + level) / 2)
+        return Interval(*wilson(counted * constant, counted, z), level, number, 0, 0)
     (draws,) = resampled([measured.rows], measured.combine, places)
     low, high = quantiles(draws, level)
-    return Interval(low, high, level, int(places.max()) + 1, len(draws), int(np.isnan(draws).sum()))
+    return Interval(low, high, level, number, len(draws), int(np.isnan(draws).sum()))
+
+
+def _constant_share(measured: Measured) -> int | None:
+    """0 or 1 where that is the value of every record, and no record could have more; else None."""
+    values = set((measured.per_case or {}).values()) if measured.combine is RATIO else set()
+    return int(values.pop()) if values in ({0.0}, {1.0}) else None
 
 
 def quantiles(draws: Draws, level: float) -> tuple[float, float]:

@@ -3,6 +3,7 @@
 import random
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from sacrebleu.metrics.bleu import BLEU
@@ -19,6 +20,7 @@ from evaluation.measures.rouge import rouge
 from evaluation.measures.tools import Tools
 from evaluation.records import CaseRecord, Result
 from evaluation.statistics import compare
+from retrieval.errors import EncoderBroken, EncoderMissing
 
 WORDS = "red scaly plaque papule on the arm , with ulcer and crust . violaceous".split()
 
@@ -162,6 +164,14 @@ def test_the_embedded_model_finds_the_same_words_the_same_and_a_related_word_nea
     assert same == pytest.approx((1, 1, 1), abs=1e-5)
     assert related[F] > other[F] > 0
     assert none == (0, 0, 0)
+
+
+def test_a_folder_without_a_model_and_a_broken_one_are_told_apart(tmp_path: Path) -> None:
+    with pytest.raises(EncoderMissing, match="name the model's own folder"):
+        bert_scorer(tmp_path)
+    (tmp_path / "config.json").write_text("{", "utf-8")
+    with pytest.raises(EncoderBroken, match="get its files again"):
+        bert_scorer(tmp_path)
 
 
 def test_precision_and_recall_change_places_with_caption_and_reference() -> None:

@@ -8,6 +8,7 @@ import pytest
 from scipy import stats
 
 from evaluation.measures.accuracy import accuracy
+from evaluation.measures.cost import completion_tokens
 from evaluation.measures.measured import Measured, Rows, absent, mean
 from evaluation.measures.per_label import macro_f1
 from evaluation.measures.registry import Better
@@ -78,6 +79,31 @@ def test_samples_without_a_value_are_counted_and_left_out() -> None:
     assert found is not None
     assert (found.low, found.high) == (0.5, 0.5)
     assert found.undefined == pytest.approx(found.samples / 4, rel=0.1)
+
+
+def test_a_share_of_0_is_not_certain() -> None:
+    found = interval(of_values([0.0] * 20))
+    assert found is not None
+    # Wilson: p = 0, so centre and spread are both z² / 2n
+    assert (found.low, found.high) == pytest.approx((0, (1.959964**2 / 20) / (1 + 1.959964**2 / 20)))
+    assert interval(of_values([1.0] * 4), dict.fromkeys(("c000", "c001", "c002"), "one lesion")) == interval(
+        of_values([1.0] * 2)
+    )
+
+
+def test_an_amount_that_is_always_1_is_no_share() -> None:
+    records = [CaseRecord(f"c{n}", "arm", 0, "a", Result.WRONG, completion_tokens=1) for n in range(5)]
+    found = interval(completion_tokens(records))
+    assert found is not None
+    assert (found.low, found.high) == (1, 1)
+
+
+def test_rows_of_one_lesion_are_drawn_together_too() -> None:
+    records = records_of(["a", "a", "a", "a"], "aabb")
+    found = interval(macro_f1(records), {"c000": "x", "c001": "x", "c002": "y", "c003": "y"})
+    assert found is not None
+    # both lesions: a has F1 2·2/(2+4), b 0; only x: 1; only y: 0
+    assert (found.low, found.high, found.clusters) == (0, 1, 2)
 
 
 def test_what_is_missing_has_no_interval() -> None:
