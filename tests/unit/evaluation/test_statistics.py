@@ -11,9 +11,9 @@ from evaluation.measures.accuracy import accuracy
 from evaluation.measures.cost import completion_tokens
 from evaluation.measures.measured import Measured, Rows, absent, mean
 from evaluation.measures.per_label import macro_f1
-from evaluation.measures.registry import Better
+from evaluation.measures.registry import Better, measure
 from evaluation.records import CaseRecord, Result
-from evaluation.statistics import compare, holm, interval, judge, mcnemar, smallest_detectable, subgroups
+from evaluation.statistics import compare, holm, interval, judge, mcnemar, smallest_detectable, subgroups, wilson
 
 
 def records_of(values: list[str | None], labels: str = "aab", seed: int = 0) -> list[CaseRecord]:
@@ -258,3 +258,24 @@ def test_parts_are_named_and_small_ones_marked() -> None:
     assert [(one.name, one.cases, one.few, len(one.records)) for one in found] == [
         ("dark", 20, False, 40), ("light", 3, True, 6), ("not recorded", 1, True, 2)
     ]  # fmt: skip
+
+
+# --- where there is nothing ----------------------------------------------------------------------------------------
+
+
+def test_no_observation_leaves_a_share_open() -> None:
+    assert wilson(0, 0) == (0, 1)
+    assert mcnemar([], []).discordance == 0
+    assert mcnemar([True, True], [False, True]).discordance == 1 / 2
+
+
+def test_cases_in_common_that_give_no_value_are_no_difference() -> None:
+    shared = records_of(["a", "a"])
+    first, second = mean(shared, [None, 1.0], "nothing"), mean(shared[:1], [1.0], "nothing")
+    assert compare(first, second).missing == "the cases in common give no value"
+
+
+def test_a_measure_is_found_by_its_name() -> None:
+    assert measure("latency_p95").better is Better.LOWER
+    with pytest.raises(KeyError):
+        measure("beauty")
