@@ -3,6 +3,7 @@
     cases.jsonl   what was answered: one record a line (evaluation.records), in any order
     plan.toml     the arms in their order, `baseline`, and each arm's options; a run without one has arms by name
     run.json      how it was made; every field is shown, none is required
+    dataset.jsonl what is known of each case (licence, lesion, subject): one object a line with its `id`; may be missing
     leaks.json    what the leak guard says; a run without one says so
 """
 
@@ -20,6 +21,7 @@ from evaluation.records import CaseRecord, line_of, read_records
 RECORDS: Final = "cases.jsonl"
 PLAN: Final = "plan.toml"
 DESCRIPTION: Final = "run.json"
+FACTS: Final = "dataset.jsonl"
 LEAKS: Final = "leaks.json"
 
 
@@ -27,7 +29,8 @@ LEAKS: Final = "leaks.json"
 class Run:
     """`records` by arm in the plan's order, each by case and seed; an arm without any is there too.
 
-    `options` are what the plan says of each arm. `reference` is the arm that others are compared with; None in an empty run.
+    `options` are what the plan says of each arm, `facts` what the data set says of each case. `reference` is the arm that
+    others are compared with; None in an empty run.
     """
 
     name: str
@@ -36,6 +39,7 @@ class Run:
     about: str = ""
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     description: Mapping[str, Any] = field(default_factory=dict)
+    facts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     leaks: Any = None
 
     @property
@@ -52,6 +56,16 @@ class Run:
     def seeds(self) -> tuple[int, ...]:
         """Every seed that was used, ascending."""
         return tuple(sorted({one.seed for records in self.records.values() for one in records}))
+
+    @property
+    def clusters(self) -> dict[str, str]:
+        """The person of each case, else its lesion: such cases are drawn together. A case without either stands alone."""
+        found = {}
+        for case, facts in self.facts.items():
+            kin = next((name for name in ("subject", "lesion") if facts.get(name)), None)
+            if kin is not None:
+                found[case] = f"{facts.get('dataset')}/{kin}/{facts[kin]}"
+        return found
 
 
 def read_run(folder: Path) -> Run:
@@ -72,6 +86,7 @@ def read_run(folder: Path) -> Run:
         about=_text(plan.get("description")) or _text(description.get("description")),
         options=options,
         description=description,
+        facts=_facts(folder / FACTS),
         leaks=_json(folder / LEAKS),
     )
 
@@ -114,6 +129,16 @@ def _arms(value: Any, defaults: Mapping[str, Any]) -> dict[str, Mapping[str, Any
         for name, one in named
         if isinstance(name, str)
     }
+
+
+def _facts(file: Path) -> dict[str, Mapping[str, Any]]:
+    try:
+        rows = [_mapping(json.loads(line)) for line in file.read_text("utf-8").splitlines() if line.strip()]
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise ReportRefused(f"{file} is not one JSON object a line: {error}; mend it or take it away") from error
+    return {str(row["id"]): row for row in rows if "id" in row}
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:
