@@ -3,26 +3,23 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from evaluation.measures.bert_score import BertScorer
 from evaluation.records import CaseRecord
-from retrieval.types import Vectors
 
-TokenVectors = Callable[[Sequence[str]], Sequence[Vectors]]  # texts -> per text [tokens, dimension], L2-normalised
-Similarity = Callable[
-    [CaseRecord], float | None
-]  # picture and caption of a record -> 0..1, None where there is no picture
+Similarity = Callable[[CaseRecord], float | None]  # picture and caption of a record; None where there is no picture
 PairScores = Callable[[Sequence[tuple[str, str]]], Sequence[float]]  # (caption, reference) -> score
 
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """`token_vectors` of a local model for BERTScore (see retrieval.encoders.load_token_vectors), named by `token_model`.
+    """`bert` compares token by token (see evaluation.measures.bert_score.bert_scorer).
 
     `synonyms` of METEOR: a word and the others that mean the same. `terms`: the concepts of captions, each with the names that
-    mean it; None: findings and diseases that this project knows. `shelf`: how many reference cases there are of each label.
+    mean it; None: the findings and diseases that this project knows. `similarity` of picture and caption, 0..1. `shelf`: how
+    many reference cases of each label could be found, the asking case left out.
     """
 
-    token_vectors: TokenVectors | None = None
-    token_model: str | None = None
+    bert: BertScorer | None = None
     synonyms: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     terms: Mapping[str, tuple[str, ...]] | None = None
     similarity: Similarity | None = None

@@ -46,6 +46,8 @@ def compare(
     for arm, measured in (("first", first), ("second", second)):
         if measured.missing is not None:
             return Comparison(better, missing=f"the {arm} arm has no value: {measured.missing}")
+    if _parts(first) != _parts(second):
+        return Comparison(better, missing="the arms' values are averages of different parts")
     shared = sorted(set(first.units) & set(second.units))
     only_one = len(set(first.units) ^ set(second.units))
     if not shared:
@@ -63,6 +65,11 @@ def compare(
         better, len(shared), only_one, int(places.max()) + 1, None, *values, values[0] - values[1], low, high,
         randomisation_p(one, other, combine, places), higher, lower, same, int(np.isnan(draws).sum()), draws,
     )  # fmt: skip
+
+
+def _parts(measured: Measured) -> set[str]:
+    """What an average is made of (evaluation.measures.averages); nothing for other measures."""
+    return set(measured.details.get("parts", ()))
 
 
 def _rows(measured: Measured, shared: list[Unit]) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
