@@ -86,9 +86,21 @@ def read_run(folder: Path) -> Run:
         about=_text(plan.get("description")) or _text(description.get("description")),
         options=options,
         description=description,
-        facts=_facts(folder / FACTS),
+        facts=read_facts(folder),
         leaks=_json(folder / LEAKS),
     )
+
+
+def read_facts(folder: Path) -> dict[str, Mapping[str, Any]]:
+    """What the data set of a run says of each case, by its id; nothing where it was not written down. Raises ReportRefused."""
+    file = folder / FACTS
+    try:
+        rows = [_mapping(json.loads(line)) for line in file.read_text("utf-8").splitlines() if line.strip()]
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise ReportRefused(f"{file} is not one JSON object a line: {error}; mend it or take it away") from error
+    return {str(row["id"]): row for row in rows if "id" in row}
 
 
 def _records(file: Path) -> list[CaseRecord]:
@@ -129,16 +141,6 @@ def _arms(value: Any, defaults: Mapping[str, Any]) -> dict[str, Mapping[str, Any
         for name, one in named
         if isinstance(name, str)
     }
-
-
-def _facts(file: Path) -> dict[str, Mapping[str, Any]]:
-    try:
-        rows = [_mapping(json.loads(line)) for line in file.read_text("utf-8").splitlines() if line.strip()]
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError) as error:
-        raise ReportRefused(f"{file} is not one JSON object a line: {error}; mend it or take it away") from error
-    return {str(row["id"]): row for row in rows if "id" in row}
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:
