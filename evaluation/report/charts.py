@@ -14,7 +14,6 @@ from evaluation.report.wording import NONE, counted, listed, plain, share_of, sp
 
 CELL: Final = 34  # px, of a confusion matrix
 LETTERS: Final = 24  # of a name on an axis; the table has all of it
-PAST: Final = 0.04  # how far an axis of shares goes beyond 0 and 1, so that a point there is whole
 
 Styled = tuple[str, Any, str]
 
@@ -57,10 +56,11 @@ def coverage(name: str, curves: Mapping[str, Sequence[Mapping[str, float]]]) -> 
         for (arm, curve), (colour, dash, _) in zip(curves.items(), _styles(), strict=False):
             # From the left edge: nobody can answer fewer than the surest case.
             x, y = [one["coverage"] for one in curve], [one["accuracy"] for one in curve]
-            axes.plot(x, y, color=colour, linestyle=dash, label=_short(arm), drawstyle="default")
+            axes.plot(x, y, color=colour, linestyle=dash, label=_short(arm))
             axes.plot(x[-1:], y[-1:], color=colour, marker="o", clip_on=False)
         _shares(axes, "share of cases answered, the surest first", "share of those right")
-        _legend(canvas, len(curves))
+        if len(curves) > 1:
+            canvas.legend()
         svg = canvas.svg()
     wanted = (0.25, 0.5, 0.75, 1.0)
     rows = [(arm, *(_at(curve, share) for share in wanted)) for arm, curve in curves.items()]
@@ -84,11 +84,20 @@ def over_values(name: str, title: str, axis: str, curves: Sequence[Curve]) -> Fi
                 x, y, yerr=[below, above], color=colour, linestyle=dash, marker=marker, elinewidth=1,
                 label=_short(curve.label), clip_on=False,
             )  # fmt: skip
-        axes.set(xlabel=axis, ylabel="accuracy", ylim=(0, 1), xticks=sorted({p.value for c in curves for p in c.points}))
-        _legend(canvas, len(curves))
+        axes.set(
+            xlabel=axis, ylabel="accuracy", ylim=(0, 1), xticks=sorted({p.value for c in curves for p in c.points})
+        )
+        if len(curves) > 1:
+            canvas.legend()
         svg = canvas.svg()
     rows = [
-        (one.arm, f"{one.value:g}", plain(one.share), NONE if one.low is None else span(one.low, one.high or 0), str(one.n))
+        (
+            one.arm,
+            f"{one.value:g}",
+            plain(one.share),
+            NONE if one.low is None else span(one.low, one.high or 0),
+            str(one.n),
+        )
         for curve in curves
         for one in curve.points
     ]
@@ -154,12 +163,6 @@ def _at(curve: Sequence[Mapping[str, float]], share: float) -> str:
 
 def _shares(axes: Any, across: str, up: str) -> None:
     axes.set(xlabel=across, ylabel=up, xlim=(0, 1), ylim=(0, 1))
-    axes.set_xmargin(PAST)
-
-
-def _legend(canvas: Canvas, lines: int) -> None:
-    if lines > 1:
-        canvas.axes.legend(loc="lower left")
 
 
 def _styles() -> Iterable[Styled]:

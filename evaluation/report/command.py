@@ -7,7 +7,7 @@ import click
 
 from evaluation.report.reading import read_facts
 from runtime import printing
-from runtime.cli.group import AS_JSON
+from runtime.cli.group import AS_JSON, bar
 
 
 @click.command()
@@ -37,7 +37,7 @@ def report(run: Path, pictures: Path | None, as_json: bool) -> None:
     from evaluation.report import MARKDOWN, write_report  # here, because it reads half of this program
 
     given = None if pictures is None else FolderPictures(pictures, run)
-    written = write_report(run, given)
+    written = write_report(run, given, watched=bar)
     made = {"html": str(written), "markdown": str(written.with_name(MARKDOWN))}
     click.echo(printing.as_json(made) if as_json else f"written: {made['html']}\n         {made['markdown']}")
 

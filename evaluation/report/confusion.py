@@ -11,7 +11,7 @@ ANSWERED = frozenset({Result.CORRECT, Result.WRONG})
 
 @dataclass(frozen=True, slots=True)
 class Confusion:
-    """`truths` and `answers` in the order of their names; `answers` end with the results that are no label, where they occur."""
+    """`truths` and `answers` in the order of their names; `answers` end with the results that are no label."""
 
     truths: tuple[str, ...]
     answers: tuple[str, ...]

@@ -20,8 +20,8 @@ def differences(run: Run, numbers: Numbers) -> Section:
     text = (
         f"Each arm minus {run.reference}, on the cases that both were asked. Interval: paired bootstrap at 95 %. p: paired "
         "randomisation test, with Holm's correction across the arms of one measure; not across measures, so with many of them "
-        "some differ by chance. A difference is called shown only where the corrected p is at most 0.05 and the interval at the "
-        "corrected level excludes 0."
+        "some differ by chance. A difference is called shown only where the corrected p is at most 0.05 and the interval at "
+        "the corrected level excludes 0."
     )
     blocks: list[Block] = [Text(text), _hits(run, numbers), *(Text(one) for one in _power(run, numbers))]
     blocks.extend(_family(family, run, numbers) for family in _families(numbers))
@@ -29,7 +29,15 @@ def differences(run: Run, numbers: Numbers) -> Section:
 
 
 def _hits(run: Run, numbers: Numbers) -> Table:
-    head = ("arm", "cases", "only this arm right", "only the other right", "McNemar p", "p after Holm", "smallest difference found")
+    head = (
+        "arm",
+        "cases",
+        "only this arm right",
+        "only the other right",
+        "McNemar p",
+        "p after Holm",
+        "smallest difference found",
+    )
     rows = []
     for arm, one in numbers.beside.items():
         smallest = one.detectable.difference
@@ -37,8 +45,8 @@ def _hits(run: Run, numbers: Numbers) -> Table:
             arm, str(one.mcnemar.n), str(one.mcnemar.only_first), str(one.mcnemar.only_second), chance(one.mcnemar.p),
             chance(one.adjusted_p), "none" if smallest is None else plain(smallest),
         ))  # fmt: skip
-    notes = ["Exact test. The last column: the difference in accuracy that so many cases, differing as often as these, show with "
-             "a chance of 80 %."]  # fmt: skip
+    last = "the difference in accuracy that so many cases, differing as often as these, show with a chance of 80 %"
+    notes = [f"Exact test. The last column: {last}."]
     if len(run.seeds) > 1:
         notes.append("Of several seeds the lowest counts: answers to one case are not independent.")
     without = [arm for arm in run.others if arm not in numbers.beside]
@@ -52,14 +60,20 @@ def _power(run: Run, numbers: Numbers) -> Iterator[str]:
     found = [one.difference for one in known if one.difference is not None]
     if found:
         yield (
-            f"Power: with {counted(run.cases, 'case')}, differences in accuracy below {plain(min(found))} to {plain(max(found))} "
-            "would more likely than not go unseen at the usual 80 %; that none was found does not show that there is none."
+            f"Power: with {counted(run.cases, 'case')}, a difference in accuracy has to be {_range(found)} to be found with a "
+            "chance of 80 %, depending on the arm. A smaller one may well be missed: not to have found it does not show that "
+            "there is none."
         )
     if len(found) < len(known):
         yield (
             f"Power: {counted(len(known) - len(found), 'arm differs', 'arms differ')} from {run.reference} on too few cases "
             "for any difference to be shown."
         )
+
+
+def _range(found: list[float]) -> str:
+    low, high = plain(min(found)), plain(max(found))
+    return f"at least {low}" if low == high else f"at least {low} to {high}"
 
 
 def _families(numbers: Numbers) -> list[str]:
@@ -75,7 +89,10 @@ def _family(family: str, run: Run, numbers: Numbers) -> Table:
     notes = Notes()
     own = [one for one in numbers.measures if one.family == family and _compared(numbers, one)]
     rows = [
-        (f"{called(one)}: {arm}", *_row(one, numbers.comparisons[one.name][arm], numbers.verdicts[one.name][arm], notes))
+        (
+            f"{called(one)}: {arm}",
+            *_row(one, numbers.comparisons[one.name][arm], numbers.verdicts[one.name][arm], notes),
+        )
         for one in own
         for arm in run.others
     ]

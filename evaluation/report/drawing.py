@@ -64,6 +64,10 @@ class Canvas:
     def __exit__(self, *exception: Any) -> None:
         self._context.__exit__(*exception)
 
+    def legend(self) -> None:
+        """Beside the axes, so that it covers nothing."""
+        self._figure.legend(loc="outside right upper")
+
     def svg(self) -> str:
         """What was drawn, for the inside of a page."""
         written = io.StringIO()
@@ -85,7 +89,7 @@ def _for_page(written: str, name: str) -> str:
     root.attrib = {key: value for key, value in root.attrib.items() if key in _KEPT}
     width = root.attrib.pop("width").removesuffix("pt")
     root.attrib.pop("height")
-    root.set("style", f"max-width: {float(width):g}px")
+    root.set("style", f"width: {float(width):g}px")
     root.set("aria-hidden", "true")  # the caption and the table of the figure say it better than its ticks
     return ElementTree.tostring(root, "unicode")
 

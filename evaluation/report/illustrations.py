@@ -23,7 +23,9 @@ def figures(run: Run, numbers: Numbers) -> Section:
     except ImportError as error:
         if (error.name or "").partition(".")[0] != "matplotlib":
             raise
-        text = "Figures are left out, because matplotlib is not installed: pip install '.[evaluation]', and report again."
+        text = (
+            "Figures are left out, because matplotlib is not installed: pip install '.[evaluation]', and report again."
+        )
         return Section("figures", "Figures", [Text(text)])
     blocks = [
         *_calibration(run, numbers, charts), *_coverage(run, numbers, charts), *_curves(run, numbers, charts),
@@ -75,7 +77,9 @@ def _confusion(run: Run, charts: Any) -> Iterator[Block]:
     )
     drawn = {arm: one for arm, one in counts.items() if _readable(one)}
     if drawn:
-        yield Figures([charts.confusion(f"confusion-{place}", arm, one) for place, (arm, one) in enumerate(drawn.items())])
+        yield Figures(
+            [charts.confusion(f"confusion-{place}", arm, one) for place, (arm, one) in enumerate(drawn.items())]
+        )
     for arm, one in counts.items():
         if arm not in drawn:
             labels = counted(max(len(one.truths), len(one.answers)), "label")

@@ -4,7 +4,7 @@ The plan's comparison is made in accuracy over all cases; every other measure is
 Where that measure is not there the first that is takes its place.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -30,6 +30,13 @@ from evaluation.statistics import (
 
 PRIMARY: Final = "accuracy"
 TIMES: Final = "ms"  # the unit of what another run of the same plan does not repeat
+
+
+Advance = Callable[[int], None]
+
+
+def _quietly(_steps: int) -> None:
+    """Nobody watches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +77,25 @@ class Numbers:
         return next((one for one in found if one), None)
 
 
-def numbers_of(run: Run, tools: Tools | None = None, measures: Sequence[Measure] = MEASURES) -> Numbers:
-    """Computed from the records alone, and from what `tools` hold."""
-    clusters = run.clusters
-    cells = {arm: _cells(score(records, arm, tools, measures), clusters) for arm, records in run.records.items()}
-    comparisons = {one.name: _compared(run, cells, one, clusters) for one in measures}
+def numbers_of(run: Run, tools: Tools | None = None, advance: Advance = _quietly) -> Numbers:
+    """Computed from the records alone, and from what `tools` hold. `advance`: so many of `steps_of` more are done."""
+    clusters, measures = run.clusters, MEASURES
+    cells = {}
+    for arm, records in run.records.items():
+        cells[arm] = _cells(score(records, arm, tools, measures), clusters)
+        advance(1)
+    comparisons = {}
+    for one in measures:
+        comparisons[one.name] = _compared(run, cells, one, clusters)
+        advance(1)
     return Numbers(
         tuple(measures), cells, comparisons, {name: judge(of) for name, of in comparisons.items()}, _beside(run)
     )
+
+
+def steps_of(run: Run) -> int:
+    """How often `advance` is called: the arms, then the measures in which they are compared."""
+    return len(run.records) + len(MEASURES)
 
 
 def _cells(scored: Mapping[str, Measured], clusters: Mapping[str, str]) -> dict[str, Cell]:
@@ -104,9 +122,7 @@ def _beside(run: Run) -> dict[str, Beside]:
     tests = {arm: _test(_hits(run.records[arm]), reference) for arm in run.others}
     tests = {arm: one for arm, one in tests.items() if one.n}
     adjusted = holm({arm: one.p for arm, one in tests.items()})
-    return {
-        arm: Beside(one, adjusted[arm], smallest_detectable(one.n, one.discordance)) for arm, one in tests.items()
-    }
+    return {arm: Beside(one, adjusted[arm], smallest_detectable(one.n, one.discordance)) for arm, one in tests.items()}
 
 
 def _test(one: Mapping[str, bool], other: Mapping[str, bool]) -> McNemar:

@@ -79,7 +79,9 @@ def _in_force(arms: Mapping[str, Pairs]) -> Iterator[Table]:
     if same:
         first = next(iter(values.values()))
         yield Table("In force for every arm", ("setting", "value"), [(path, first[path]) for path in same])
-    differing = {arm: [(path, of[path]) for path in paths if path not in same and path in of] for arm, of in values.items()}
+    differing = {
+        arm: [(path, of[path]) for path in paths if path not in same and path in of] for arm, of in values.items()
+    }
     if any(differing.values()):
         yield _side_by_side("In force, where the arms differ", differing)
 

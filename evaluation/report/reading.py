@@ -1,10 +1,10 @@
 """A run folder as it is reported on: nothing else is read, no model, no home, no data set.
 
-    cases.jsonl   what was answered: one record a line (evaluation.records), in any order
-    plan.toml     the arms in their order, `baseline`, and each arm's options; a run without one has arms by name
-    run.json      how it was made; every field is shown, none is required
-    dataset.jsonl what is known of each case (licence, lesion, subject): one object a line with its `id`; may be missing
-    leaks.json    what the leak guard says; a run without one says so
+cases.jsonl   what was answered: one record a line (evaluation.records), in any order
+plan.toml     the arms in their order, `baseline`, and each arm's options; a run without one has arms by name
+run.json      how it was made; every field is shown, none is required
+dataset.jsonl what is known of each case (licence, lesion, subject): one object a line with its `id`; may be missing
+leaks.json    what the leak guard says; a run without one says so
 """
 
 import json
@@ -125,7 +125,9 @@ def _only(same: Iterable[CaseRecord]) -> CaseRecord:
     """The one record of a case, arm and seed. Two that say different things are refused: either could be reported."""
     first, *others = same
     if any(replace(one, timings_ms=first.timings_ms) != first for one in others):
-        message = f"{RECORDS} holds two different results of arm {first.arm!r} with seed {first.seed} for case {first.case}"
+        message = (
+            f"{RECORDS} holds two different results of arm {first.arm!r} with seed {first.seed} for case {first.case}"
+        )
         raise ReportRefused(f"{message}; keep the line that counts")
     return first
 

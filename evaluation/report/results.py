@@ -28,7 +28,9 @@ def summary(run: Run, numbers: Numbers) -> Section:
     if numbers.primary is not None:
         blocks.extend(Text(one) for one in _shown(run, numbers, numbers.primary))
     if run.cases < FEW:
-        blocks.append(Text(f"Only {counted(run.cases, 'case')}: intervals from so few are too narrow; read them as a hint."))
+        blocks.append(
+            Text(f"Only {counted(run.cases, 'case')}: intervals from so few are too narrow; read them as a hint.")
+        )
     return Section("summary", "Summary", blocks)
 
 
@@ -76,18 +78,22 @@ def outcomes(run: Run) -> Section:
         counts = Counter(one.result for one in records)
         rows.append((arm, str(len(records)), *(share_of(counts[one], len(records)) for one in Result)))
     text = (
-        "Five different things: right; wrong; unparsed (a model answered, and its answer names no label); abstained (the service "
-        "declined, with its reason); failed (an engine or a file failed, and nobody answered)."
+        "Five different things: right; wrong; unparsed (a model answered, and its answer names no label); abstained (the "
+        "service declined, with its reason); failed (an engine or a file failed, and nobody answered)."
     )
     blocks: list[Block] = [Text(text), Table("Results by arm", ("arm", "n", *map(str, Result)), rows)]
-    reasons = Counter((arm, str(one.result), one.reason) for arm, of in run.records.items() for one in of if one.reason)
-    if reasons:
-        listed_reasons = [
-            (arm, result, reason, str(number))
-            for (arm, result, reason), number in sorted(reasons.items(), key=lambda one: (-one[1], one[0]))
-        ]
-        blocks.append(Table("Reasons given", ("arm", "result", "reason", "cases"), listed_reasons))
+    if any(one.reason for of in run.records.values() for one in of):
+        blocks.append(_reasons(run))
     return Section("results", "What became of each case", blocks)
+
+
+def _reasons(run: Run) -> Table:
+    counts = Counter(
+        (f"{one.result}: {one.reason}", arm) for arm, of in run.records.items() for one in of if one.reason
+    )
+    reasons = sorted({reason for reason, _ in counts})
+    rows = [(reason, *(str(counts[reason, arm]) for arm in run.records)) for reason in reasons]
+    return Table("Reasons given, in cases", ("reason", *run.records), rows)
 
 
 def measures(run: Run, numbers: Numbers) -> Section:

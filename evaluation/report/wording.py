@@ -4,6 +4,7 @@ from math import isnan
 from typing import Final
 
 NONE: Final = "–"
+GAP: Final = "\N{NO-BREAK SPACE}"  # an interval stays on one line
 MINUS: Final = "\N{MINUS SIGN}"
 
 
@@ -25,7 +26,7 @@ def signed(value: float, unit: str = "share") -> str:
 def span(low: float, high: float, unit: str = "share", *, sign: bool = False) -> str:
     """An interval in brackets."""
     write = signed if sign else plain
-    return f"[{write(low, unit)}, {write(high, unit)}]"
+    return f"[{write(low, unit)},{GAP}{write(high, unit)}]"
 
 
 def chance(p: float | None) -> str:

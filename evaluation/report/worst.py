@@ -21,12 +21,14 @@ SIDE: Final = 320  # px of a picture's longer side
 QUALITY: Final = 80  # of its JPEG
 EVIDENCE: Final = 5  # labels of reference cases
 
-Pictures = Callable[[str], bytes | None]  # case -> the file; None where there is none. May raise OSError, KnowledgeError
+Pictures = Callable[
+    [str], bytes | None
+]  # case -> the file; None where there is none. May raise OSError, KnowledgeError
 
 
 def worst(run: Run, pictures: Pictures | None) -> Section:
-    """Each case once, in the order of the most confident wrong answer that any arm gave."""
-    wrong = [one for records in run.records.values() for one in records if one.result is Result.WRONG]
+    """Each case once, in the order of the most confident wrong answer that any arm gave, controls left aside."""
+    wrong = [one for arm in _honest(run) for one in run.records[arm] if one.result is Result.WRONG]
     if not wrong:
         return Section("worst", "Worst cases", [Text("No answer was wrong.")])
     by_case: dict[str, list[CaseRecord]] = {}
@@ -34,11 +36,18 @@ def worst(run: Run, pictures: Pictures | None) -> Section:
         by_case.setdefault(one.case, []).append(one)
     chosen = list(by_case.items())[:SHOWN]
     text = (
-        f"{counted(len(by_case), 'case was', 'cases were')} answered wrongly by some arm; shown are {len(chosen)}, those first whose "
-        "wrong answer had the highest confidence. A picture is shown where its licence allows and it could be read."
+        f"{counted(len(by_case), 'case was', 'cases were')} answered wrongly by an arm that is no control. Shown: {len(chosen)}, "
+        "those first whose wrong answer had the highest confidence. A picture is shown where its licence allows and it could be "
+        "read."
     )
     cards = [_card(run, case, worst_of[0], pictures) for case, worst_of in chosen]
     return Section("worst", "Worst cases", [Text(text), Cards(cards)])
+
+
+def _honest(run: Run) -> list[str]:
+    """The arms that are no control, whose evidence or picture was spoiled or chosen on purpose; all where there is no other."""
+    found = [arm for arm in run.records if run.options.get(arm, {}).get("control", "none") == "none"]
+    return found or list(run.records)
 
 
 def _place(record: CaseRecord) -> tuple[float, str, str, int]:
@@ -85,9 +94,7 @@ def _captions(record: CaseRecord) -> dict[str, str]:
     return {"caption of the data set": record.reference_caption} if record.reference_caption else {}
 
 
-def _picture(
-    case: str, facts: Mapping[str, Any] | None, pictures: Pictures | None
-) -> tuple[str | None, str]:
+def _picture(case: str, facts: Mapping[str, Any] | None, pictures: Pictures | None) -> tuple[str | None, str]:
     """A data URI, or why there is none. What is not known to be a case of the data set has no licence that allows it."""
     if pictures is None:
         return None, "no picture: none were given to this report"

@@ -1,5 +1,7 @@
 """From a run folder to report.html and report.md in it."""
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Final
 
@@ -9,7 +11,7 @@ from evaluation.report.blocks import Section, Text
 from evaluation.report.differences import differences
 from evaluation.report.illustrations import figures
 from evaluation.report.markdown import as_markdown
-from evaluation.report.numbers import Numbers, numbers_of
+from evaluation.report.numbers import Advance, Numbers, numbers_of, steps_of
 from evaluation.report.page import USE, as_html
 from evaluation.report.parts import parts
 from evaluation.report.provenance import configuration, leaks, varying
@@ -21,16 +23,27 @@ HTML: Final = "report.html"
 MARKDOWN: Final = "report.md"
 VARIES: Final = "<!-- What follows differs from run to run. -->"
 
+Watched = Callable[[str, int], AbstractContextManager[Advance]]  # see runtime.cli.group.bar
 
-def write_report(run: Path, pictures: Pictures | None = None, tools: Tools | None = None) -> Path:
+
+def _unwatched(_label: str, _steps: int) -> AbstractContextManager[Advance]:
+    return nullcontext(lambda _done: None)
+
+
+def write_report(
+    run: Path, pictures: Pictures | None = None, tools: Tools | None = None, watched: Watched = _unwatched
+) -> Path:
     """Write RUN/report.html and RUN/report.md, and return the former. Raises ReportRefused.
 
     `pictures` gives the file of a case, which is shown small where its licence (dataset.jsonl) allows. `tools` are what
     measures need besides records: a measure whose tool is not there says so. The same records give the same bytes up to the
-    section on timings, whatever the order of their lines: see `without_timings`.
+    section on timings, whatever the order of their lines: see `without_timings`. `watched` shows how far it is: the intervals
+    of many arms take minutes.
     """
     read = read_run(run)
-    sections = _sections(read, numbers_of(read, tools), pictures)
+    with watched("comparing", steps_of(read)) as advance:
+        numbers = numbers_of(read, tools, advance)
+    sections = _sections(read, numbers, pictures)
     use = Section("use", "Use", [Text(USE)])
     html, markdown = as_html(read.name, sections, VARIES), as_markdown(read.name, [use, *sections], VARIES)
     try:
