@@ -102,7 +102,10 @@ def _family(family: str, run: Run, numbers: Numbers) -> Table:
 
 def _row(measure: Measure, one: Comparison, verdict: Verdict, notes: Notes) -> tuple[str, ...]:
     if one.difference is None or one.low is None or one.high is None:
-        return (f"{NONE} ({notes.number(one.missing or 'no value')})", NONE, NONE, NONE, NONE, NONE)
+        why = (
+            (one.missing or "no value").replace("the first arm", "this arm").replace("the second arm", "the other arm")
+        )
+        return (f"{NONE} ({notes.number(why)})", NONE, NONE, NONE, NONE, NONE)
     counts = NONE if one.higher is None else f"{one.higher} / {one.lower} / {one.same}"
     interval = span(one.low, one.high, measure.unit, sign=True) if one.clusters > 1 else NONE
     return (

@@ -28,7 +28,7 @@ _VARIABLES: Final[Mapping[str, str]] = {
     **{colour: f"var(--series-{number})" for number, colour in enumerate(SERIES, start=1)},
 }  # fmt: skip
 _FONT: Final = "DejaVu Sans"
-_STYLE: Final[Mapping[str, Any]] = {
+_STYLE: Final[dict[Any, Any]] = {
     "svg.hashsalt": "dermacite",  # else ids are random
     "svg.fonttype": "none",  # text stays text: it can be read aloud, searched and copied
     "text.parse_math": False,  # labels are data: a dollar sign in one is a dollar sign
@@ -52,7 +52,7 @@ class Canvas:
     def __init__(self, name: str, width: int, height: int) -> None:
         self.name = name
         self._size = width / _PIXELS, height / _PIXELS
-        self._context = rc_context(dict(_STYLE))
+        self._context = rc_context(_STYLE)
 
     def __enter__(self) -> "Canvas":
         self._context.__enter__()

@@ -35,10 +35,10 @@ def worst(run: Run, pictures: Pictures | None) -> Section:
     for one in sorted(wrong, key=_place):
         by_case.setdefault(one.case, []).append(one)
     chosen = list(by_case.items())[:SHOWN]
+    wrongly = counted(len(by_case), "case was", "cases were")
     text = (
-        f"{counted(len(by_case), 'case was', 'cases were')} answered wrongly by an arm that is no control. Shown: {len(chosen)}, "
-        "those first whose wrong answer had the highest confidence. A picture is shown where its licence allows and it could be "
-        "read."
+        f"{wrongly} answered wrongly by an arm that is no control. Shown: {len(chosen)}, those first whose wrong answer had "
+        "the highest confidence. A picture is shown where its licence allows and it could be read."
     )
     cards = [_card(run, case, worst_of[0], pictures) for case, worst_of in chosen]
     return Section("worst", "Worst cases", [Text(text), Cards(cards)])
