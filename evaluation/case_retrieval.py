@@ -22,8 +22,8 @@ from typing import Any
 import click
 import numpy as np
 
-from evaluation.leave_one_out import wilson
 from evaluation.lines import write_lines
+from evaluation.statistics import wilson
 from inference.exemplars import Calibration, vote
 from knowledge.errors import CasesRefused
 from knowledge.types import FileOutcome, Outcome, ReferenceCase

@@ -15,11 +15,11 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
-from math import sqrt
 from pathlib import Path
 
 import click
 
+from evaluation.statistics import wilson
 from inference.types import Answer, Consultation, Diagnosis
 from knowledge.types import ReferenceCase
 from runtime.service import Service, open_service
@@ -122,18 +122,6 @@ def summarise(results: Sequence[CaseResult], cases: Mapping[str, ReferenceCase],
         most_frequent_label=max(labels.values()) / len(results),
         answers_with_kin=sum(one.kin_among_voters > 0 for one in results),
     )
-
-
-def wilson(hits: int, n: int, z: float = 1.96) -> tuple[float, float]:
-    """Score interval of a share (Wilson 1927); (0, 1) for no observation.
-
-    (p + z²/2n ± z·sqrt(p(1-p)/n + z²/4n²)) / (1 + z²/n)
-    """
-    if n == 0:
-        return 0.0, 1.0
-    p = hits / n
-    centre, spread = p + z * z / (2 * n), z * sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    return (centre - spread) / (1 + z * z / n), (centre + spread) / (1 + z * z / n)
 
 
 def _balanced(results: Sequence[CaseResult], labels: Counter[str]) -> float:

@@ -2,14 +2,16 @@
 
     R = mean over reference tokens of max over caption tokens of cos,   P the other way round,   F = 2·P·R / (P + R)
 
-Zhang et al. 2020, arXiv:1904.09675, without weights by rarity and without rescaling; start and end tokens are left out; the
-last layer of the model. Figures of two models must not be compared. An empty caption has 0. Without a model: missing.
+Zhang et al. 2020, arXiv:1904.09675, as the authors' bert-score computes it without weights by rarity and without rescaling: the
+model's start and end tokens are not averaged over, but may be the likest token of another. From the last layer of the model.
+Figures of two models must not be compared. An empty caption has 0. Without a model: missing.
 """
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from evaluation.measures.captions import NO_REFERENCE, pair, why_not
 from evaluation.measures.measured import Measured, absent, mean
@@ -21,7 +23,8 @@ EMBEDDED = "minilm"  # the card of the text encoder that comes with this project
 PRECISION, RECALL, F = range(3)
 NO_MODEL = "no model was given to compare tokens with"
 
-TokenVectors = Callable[[Sequence[str]], Sequence[Vectors]]  # texts -> per text [tokens, dimension], L2-normalised
+Tokens = tuple[Vectors, NDArray[np.bool_]]  # [tokens, dimension] L2-normalised, and which of them [tokens] are words
+TokenVectors = Callable[[Sequence[str]], Sequence[Tokens]]
 Scores = tuple[float, float, float]
 
 
@@ -61,9 +64,10 @@ def bert_score(records: Sequence[CaseRecord], scorer: BertScorer | None, part: i
     return mean(records, values, NO_REFERENCE, {"variant": f"{scorer.model}, last layer, not rescaled"})
 
 
-def _scores(caption: Vectors | None, reference: Vectors | None) -> Scores:
-    if caption is None or reference is None or not len(caption) or not len(reference):
+def _scores(caption: Tokens | None, reference: Tokens | None) -> Scores:
+    if caption is None or reference is None or not caption[1].any() or not reference[1].any():
         return 0.0, 0.0, 0.0
-    cosines = np.asarray(caption, dtype=np.float64) @ np.asarray(reference, dtype=np.float64).T
-    precision, recall = float(cosines.max(axis=1).mean()), float(cosines.max(axis=0).mean())
+    cosines = np.asarray(caption[0], dtype=np.float64) @ np.asarray(reference[0], dtype=np.float64).T
+    precision = float(cosines.max(axis=1)[caption[1]].mean())
+    recall = float(cosines.max(axis=0)[reference[1]].mean())
     return precision, recall, 2 * precision * recall / (precision + recall) if precision + recall else 0.0

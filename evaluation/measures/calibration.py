@@ -12,6 +12,7 @@ a label without a probability has 0. For nothing: missing.
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from evaluation.measures.measured import Measured, Rows, combined, mean
 from evaluation.records import CaseRecord
@@ -53,7 +54,11 @@ def _sums(rows: Rows) -> tuple[Rows, Rows, Rows]:
     known = rows[rows[:, 2] > 0]
     places = np.digitize(known[:, 0], _EDGES, right=True)
     counts = np.bincount(places, minlength=BINS).astype(np.float64)
-    return counts, np.bincount(places, known[:, 1], BINS), np.bincount(places, known[:, 0], BINS)
+    return counts, _added(places, known[:, 1]), _added(places, known[:, 0])
+
+
+def _added(places: NDArray[np.intp], values: Rows) -> Rows:
+    return np.bincount(places, values, BINS).astype(np.float64)
 
 
 def _bins(rows: Rows) -> list[dict[str, float]]:

@@ -11,7 +11,7 @@ from functools import cache, partial
 
 import numpy as np
 
-from evaluation.measures.measured import Combine, Measured, Rows, combined, mean
+from evaluation.measures.measured import AMOUNT, Combine, Measured, Rows, combined
 from evaluation.records import CaseRecord
 
 TOTAL = "total"
@@ -31,12 +31,17 @@ def latency(records: Sequence[CaseRecord], share: float) -> Measured:
 
 def prompt_tokens(records: Sequence[CaseRecord]) -> Measured:
     """Mean tokens read per case."""
-    return mean(records, [record.prompt_tokens for record in records], NOT_COUNTED)
+    return _mean(records, [record.prompt_tokens for record in records])
 
 
 def completion_tokens(records: Sequence[CaseRecord]) -> Measured:
     """Mean tokens written per case."""
-    return mean(records, [record.completion_tokens for record in records], NOT_COUNTED)
+    return _mean(records, [record.completion_tokens for record in records])
+
+
+def _mean(records: Sequence[CaseRecord], tokens: Sequence[int | None]) -> Measured:
+    rows = [(0.0, 0.0) if number is None else (float(number), 1.0) for number in tokens]
+    return combined(records, rows, AMOUNT, NOT_COUNTED)
 
 
 def _of_step(records: Sequence[CaseRecord], step: str, share: float) -> float:

@@ -10,6 +10,7 @@ The curve gives, per threshold on the confidence, the share of cases answered an
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from evaluation.measures.calibration import NOTHING, confidence
 from evaluation.measures.measured import Measured, Rows, combined
@@ -47,7 +48,7 @@ def _curve(rows: Rows) -> list[dict[str, float]]:
     ]
 
 
-def _by_confidence(rows: Rows) -> tuple[Rows, np.ndarray[tuple[int, ...], np.dtype[np.intp]], Rows]:
+def _by_confidence(rows: Rows) -> tuple[Rows, NDArray[np.intp], Rows]:
     """Distinct confidences, surest first: the confidence, its cases, its wrong ones."""
     negated, places, counts = np.unique(-rows[:, 0], return_inverse=True, return_counts=True)
-    return -negated, counts, np.bincount(places, rows[:, 1], len(counts))
+    return -negated, counts, np.bincount(places, rows[:, 1], len(counts)).astype(np.float64)

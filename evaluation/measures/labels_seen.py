@@ -1,6 +1,7 @@
 """Labels as numbers that two arms share, and what counts as an answer."""
 
 import hashlib
+from collections.abc import Sequence
 from functools import cache
 
 from evaluation.records import CaseRecord, Result
@@ -22,6 +23,6 @@ def answer(record: CaseRecord) -> str | None:
     return record.first if record.result in ANSWERED else None
 
 
-def coded(records: list[CaseRecord]) -> list[tuple[float, float]]:
+def coded(records: Sequence[CaseRecord]) -> list[tuple[float, float]]:
     """(truth, answer) of each record."""
     return [(code(record.label), code(answer(record))) for record in records]

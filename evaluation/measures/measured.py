@@ -38,7 +38,8 @@ def quotient(sums: Rows) -> Rows:
         return np.where(sums[..., 1] == 0, np.nan, sums[..., 0] / sums[..., 1])
 
 
-RATIO = OfSums(quotient)
+RATIO = OfSums(quotient)  # of what lies between 0 and 1
+AMOUNT = OfSums(quotient)  # of what may be any number: tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +61,15 @@ class Measured:
     @property
     def per_case(self) -> Mapping[Unit, float] | None:
         """Each record's own value, where the measure is a mean over records or a share of counts; else None."""
-        if self.combine is not RATIO or self.missing is not None:
+        if not _of_one(self.combine) or self.missing is not None:
             return None
         values = quotient(self.rows)
         return {unit: float(value) for unit, value in zip(self.units, values, strict=True) if not np.isnan(value)}
+
+
+def _of_one(combine: Combine) -> bool:
+    """Whether a record has a value by itself."""
+    return isinstance(combine, OfSums) and combine.of is quotient
 
 
 def absent(why: str) -> Measured:
@@ -93,7 +99,7 @@ def mean(
 
 
 def combined(
-    records: Sequence[CaseRecord], rows: Sequence[Sequence[float]], combine: Combine, nothing: str,
+    records: Sequence[CaseRecord], rows: Sequence[Sequence[float]] | Rows, combine: Combine, nothing: str,
     details: Mapping[str, Any] | None = None, n: int | None = None,
 ) -> Measured:  # fmt: skip
     """One row per record, combined. `n`: how many records count, else those with a weight in column 1 (of a ratio) or all."""
@@ -104,7 +110,7 @@ def combined(
         raise ValueError("the records are of more than one arm: a case and a seed stand there twice")
     table = np.asarray(rows, dtype=np.float64)
     value = combine(table)
-    counted = n if n is not None else int((table[:, 1] != 0).sum()) if combine is RATIO else len(records)
+    counted = n if n is not None else int((table[:, 1] != 0).sum()) if _of_one(combine) else len(records)
     if np.isnan(value):
         return Measured(None, 0, nothing, units, table, combine)
     return Measured(float(value), counted, None, units, table, combine, details or {})

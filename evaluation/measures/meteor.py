@@ -26,7 +26,10 @@ def meteor(records: Sequence[CaseRecord], synonyms: Mapping[str, tuple[str, ...]
     from nltk.stem.porter import PorterStemmer
     from nltk.translate.meteor_score import single_meteor_score
 
-    known, stemmer = _Synonyms(synonyms), PorterStemmer()
+    stemmer = PorterStemmer()
+    # NLTK asks for synonyms of what is left after the stems were compared, and that is stems.
+    stems = {stemmer.stem(word): tuple(stemmer.stem(one) for one in same) for word, same in synonyms.items()}
+    known = _Synonyms(stems)
 
     def score(caption: str, reference: str) -> float:
         words = _WORD.findall(reference.casefold()), _WORD.findall(caption.casefold())

@@ -22,6 +22,7 @@ from evaluation.measures import (
     per_label,
     rouge,
 )
+from evaluation.measures.labels_seen import ANSWERED
 from evaluation.measures.measured import Measured
 from evaluation.measures.tools import Tools
 from evaluation.records import CaseRecord, Result
@@ -97,7 +98,7 @@ ANSWERS = _family(
 )
 OUTCOMES = _family(
     "outcomes",
-    ("coverage", lambda records, _: accuracy.share_of(records, *accuracy.ANSWERED), "cases answered", _OPEN, "share"),
+    ("coverage", lambda records, _: accuracy.share_of(records, *ANSWERED), "cases answered", _OPEN, "share"),
     ("abstained", _shares(Result.ABSTAINED), "cases on which the service declined", _OPEN, "share"),
     ("unparsed", _shares(Result.UNPARSED), "answers that name no label", _DOWN, "share"),
     ("failed", _shares(Result.FAILED), "cases that nobody answered", _DOWN, "share"),
@@ -173,6 +174,20 @@ CAPTIONS = _family(
         "concept_f1",
         lambda records, tools: concepts.concept_f1(records, tools.terms),
         "same findings named",
+        _UP,
+        "score",
+    ),
+    (
+        "picture_similarity",
+        lambda records, tools: averages.picture_similarity(records, tools.similarity),
+        "likeness of picture and caption",
+        _UP,
+        "score",
+    ),
+    (
+        "bleurt",
+        lambda records, tools: averages.bleurt(records, tools.bleurt),
+        "a trained model's judgement",
         _UP,
         "score",
     ),

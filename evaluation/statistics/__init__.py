@@ -8,6 +8,7 @@ from evaluation.statistics.power import Detectable, smallest_detectable
 from evaluation.statistics.resampling import Interval, interval
 from evaluation.statistics.subgroups import Subgroup, subgroups
 from evaluation.statistics.verdict import Verdict, judge
+from evaluation.statistics.wilson import wilson
 
 __all__ = [
     "Comparison",
@@ -25,4 +26,5 @@ __all__ = [
     "paired_bootstrap",
     "smallest_detectable",
     "subgroups",
+    "wilson",
 ]

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from evaluation.measures.measured import Measured, Unit
+from evaluation.measures.measured import Measured, Rows, Unit
 from evaluation.measures.registry import Better
 from evaluation.statistics.randomisation import randomisation_p
 from evaluation.statistics.resampling import Clusters, Draws, places_of, quantiles, resampled
@@ -72,7 +72,7 @@ def _parts(measured: Measured) -> set[str]:
     return set(measured.details.get("parts", ()))
 
 
-def _rows(measured: Measured, shared: list[Unit]) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+def _rows(measured: Measured, shared: list[Unit]) -> Rows:
     at = {unit: row for row, unit in enumerate(measured.units)}
     return measured.rows[[at[unit] for unit in shared]]
 

@@ -5,20 +5,27 @@
 The percentile bootstrap: Efron and Tibshirani 1993, chapter 13; of clusters (all pictures of one lesion or person, all seeds of
 one case) because they are not independent: Davison and Hinkley 1997, section 3.8. The draws are seeded: the same records give
 the same interval. Measures that depend on more than sums of their rows take 2,000 samples.
+
+Where a share is 0 or 1 in every cluster all samples are alike and the bootstrap would be certain of it: then it is Wilson's
+interval of as many cases as there are clusters.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.measures.measured import Combine, Measured, OfSums, Rows, Unit
+from evaluation.measures.measured import RATIO, Combine, Measured, OfSums, Rows, Unit
+from evaluation.statistics.wilson import wilson
 
 SAMPLES = 10_000
 SAMPLES_OF_ROWS = 2_000
 SLICE = 500  # samples at once: their counts must fit into memory however many cases there are
 SEED = 0
+KEPT = 5_000  # clusters whose draws are kept between measures: 50 MB
 
 Clusters = Mapping[str, str]  # case -> the lesion or person it belongs to; a case without one stands alone
 Draws = NDArray[np.float64]
@@ -26,7 +33,10 @@ Draws = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """`level` 0..1. `undefined` of the `samples` gave no value (no positive case among them) and are left out."""
+    """`level` 0..1. `undefined` of the `samples` gave no value (no positive case among them) and are left out.
+
+    No samples: it is Wilson's interval.
+    """
 
     low: float
     high: float
@@ -41,9 +51,21 @@ def interval(measured: Measured, clusters: Clusters | None = None, *, level: flo
     if measured.missing is not None:
         return None
     places = places_of(measured.units, clusters or {})
+    number = int(places.max()) + 1
+    constant = _constant_share(measured)
+    if constant is not None:
+        counted = len(np.unique(places[measured.rows[:, 1] != 0]))
+        z = NormalDist().inv_cdf((1 + level) / 2)
+        return Interval(*wilson(counted * constant, counted, z), level, number, 0, 0)
     (draws,) = resampled([measured.rows], measured.combine, places)
     low, high = quantiles(draws, level)
-    return Interval(low, high, level, int(places.max()) + 1, len(draws), int(np.isnan(draws).sum()))
+    return Interval(low, high, level, number, len(draws), int(np.isnan(draws).sum()))
+
+
+def _constant_share(measured: Measured) -> int | None:
+    """0 or 1 where that is the value of every record, and no record could have more; else None."""
+    values = set((measured.per_case or {}).values()) if measured.combine is RATIO else set()
+    return int(values.pop()) if values in ({0.0}, {1.0}) else None
 
 
 def quantiles(draws: Draws, level: float) -> tuple[float, float]:
@@ -73,14 +95,26 @@ def resampled(tables: Sequence[Rows], combine: Combine, places: NDArray[np.intp]
 def _of_sums(tables: Sequence[Rows], combine: OfSums, places: NDArray[np.intp]) -> list[Draws]:
     number = int(places.max()) + 1
     sums = [cluster_sums(table, places) for table in tables]
-    source = np.random.default_rng(SEED)
     found: list[list[Rows]] = [[] for _ in tables]
-    for _ in range(SAMPLES // SLICE):
-        drawn = source.integers(0, number, size=(SLICE, number)) + np.arange(SLICE)[:, None] * number
-        counts = np.bincount(drawn.ravel(), minlength=SLICE * number).reshape(SLICE, number)
+    for counts in _kept(number) if number <= KEPT else _drawn(number):
+        weights = counts.astype(np.float64)  # a product of whole numbers and fractions is far slower
         for one, table in zip(found, sums, strict=True):
-            one.append(combine.of(counts @ table))
+            one.append(combine.of(weights @ table))
     return [np.concatenate(one) for one in found]
+
+
+def _drawn(number: int) -> Iterator[NDArray[np.uint8]]:
+    """[SLICE, number] how often each cluster is in each sample, slice by slice; none is ever drawn 256 times."""
+    source = np.random.default_rng(SEED)
+    for _ in range(SAMPLES // SLICE):
+        drawn = source.integers(0, number, size=(SLICE, number), dtype=np.int32) + np.arange(SLICE)[:, None] * number
+        yield np.bincount(drawn.ravel(), minlength=SLICE * number).reshape(SLICE, number).astype(np.uint8)
+
+
+@lru_cache(maxsize=1)
+def _kept(number: int) -> list[NDArray[np.uint8]]:
+    """The same for the next measure of the same cases, which draws the same samples."""
+    return list(_drawn(number))
 
 
 def _of_rows(tables: Sequence[Rows], combine: Combine, places: NDArray[np.intp]) -> list[Draws]:
@@ -89,7 +123,8 @@ def _of_rows(tables: Sequence[Rows], combine: Combine, places: NDArray[np.intp])
     source = np.random.default_rng(SEED)
     found = np.empty((len(tables), SAMPLES_OF_ROWS))
     for sample in range(SAMPLES_OF_ROWS):
-        rows = np.concatenate([members[one] for one in source.integers(0, len(members), size=len(members))])
+        drawn = source.integers(0, len(members), size=len(members))
+        rows = order[drawn] if len(members) == len(order) else np.concatenate([members[one] for one in drawn])
         for place, table in enumerate(tables):
             found[place, sample] = combine(table[rows])
     return list(found)

@@ -5,6 +5,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from retrieval.encoders.weights import Weights, locate
 from retrieval.errors import EncoderBroken, EncoderMissing, RetrievalError
 from retrieval.protocols import ImageEncoder, Reranker, TextEncoder
@@ -62,7 +65,7 @@ def load_reranker(card: EncoderCard, folder: Path | None = None) -> Reranker:
         return CrossEncoderReranker(card, weights)
 
 
-def load_token_vectors(folder: Path) -> Callable[[Sequence[str]], Sequence[Vectors]]:
+def load_token_vectors(folder: Path) -> Callable[[Sequence[str]], Sequence[tuple[Vectors, NDArray[np.bool_]]]]:
     """The model in `folder`, as transformers saves it: see token_vectors. Raises EncoderMissing or EncoderBroken."""
     if not (folder / "config.json").is_file():
         raise EncoderMissing(

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from transformers import AutoModel, AutoTokenizer
 from transformers.utils.logging import disable_progress_bar
 
@@ -14,23 +15,26 @@ BATCH = 8  # texts, as of the text encoders
 
 disable_progress_bar()  # type: ignore[no-untyped-call] # a command line's output is the answer
 
+Tokens = tuple[Vectors, NDArray[np.bool_]]
 
-def token_vectors(folder: Path) -> Callable[[Sequence[str]], list[Vectors]]:
-    """Texts -> per text [tokens, dimension] float32, rows L2-normalised: the last layer, without start and end tokens.
 
-    A text longer than the model reads is cut. Nothing is downloaded. Raises what transformers raises for a damaged folder.
+def token_vectors(folder: Path) -> Callable[[Sequence[str]], list[Tokens]]:
+    """Texts -> per text the last layer, [tokens, dimension] float32 with rows L2-normalised, and which [tokens] are words.
+
+    The others are those that the model puts at the start and the end. A text longer than the model reads is
+    cut. Nothing is downloaded. Raises what transformers raises for a damaged folder.
     """
-    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)  # type: ignore[no-untyped-call]
+    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
     model = AutoModel.from_pretrained(folder, local_files_only=True).eval()
     longest = model.config.max_position_embeddings
 
-    def encode(texts: Sequence[str]) -> list[Vectors]:
-        found: list[Vectors] = []
+    def encode(texts: Sequence[str]) -> list[Tokens]:
+        found: list[Tokens] = []
         for start in range(0, len(texts), BATCH):
             found += _of_batch(list(texts[start : start + BATCH]))
         return found
 
-    def _of_batch(texts: list[str]) -> list[Vectors]:
+    def _of_batch(texts: list[str]) -> list[Tokens]:
         read = tokenizer(
             texts,
             padding=True,
@@ -39,10 +43,11 @@ def token_vectors(folder: Path) -> Callable[[Sequence[str]], list[Vectors]]:
             return_special_tokens_mask=True,
             return_tensors="pt",
         )
-        # Padding is marked as special too, so one mask leaves out all that is no word.
-        words = read.pop("special_tokens_mask") == 0
+        words = (read.pop("special_tokens_mask") == 0).numpy()
+        there = (read["attention_mask"] == 1).numpy()
         with torch.inference_mode():
             vectors = torch.nn.functional.normalize(model(**read).last_hidden_state, dim=-1)
-        return [np.asarray(one[mask].numpy(), dtype=np.float32) for one, mask in zip(vectors, words, strict=True)]
+        found = np.asarray(vectors.numpy(), dtype=np.float32)
+        return [(one[mask], word[mask]) for one, word, mask in zip(found, words, there, strict=True)]
 
     return encode

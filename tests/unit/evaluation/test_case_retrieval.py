@@ -11,7 +11,7 @@ from PIL import Image
 
 from evaluation.case_retrieval import Asked, report_lines, summarise
 from evaluation.cli import evaluate
-from evaluation.leave_one_out import wilson
+from evaluation.statistics import wilson
 from inference.exemplars import Calibration
 from tests.drawing import scene
 
