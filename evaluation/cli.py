@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from evaluation.case_retrieval import cases
+from evaluation.report.command import report
 from evaluation.retrieval_command import retrieval
 from runtime.cli.group import Teaching
 from runtime.settings import CONFIGURATIONS, default_home, load_settings
@@ -26,6 +27,7 @@ def evaluate(ctx: click.Context, home: Path | None, configuration: str | None) -
 
 evaluate.add_command(retrieval)
 evaluate.add_command(cases)
+evaluate.add_command(report)
 
 if __name__ == "__main__":
     evaluate(prog_name="dermacite evaluate")
