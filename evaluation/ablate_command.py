@@ -44,9 +44,9 @@ def ablate(
 ) -> None:  # fmt: skip
     """Measure what each part of retrieval is worth: every case of a data set under every arm of PLAN, and a report.
 
-    Cases that are in the knowledge base are asked under the leak guard (leave_one_out) or refused. A run that was killed goes on
-    with --resume, and ends as if nothing had happened. Examples of plans: corpora/plans. Nothing is written to a home that is
-    named in the plan.
+    Cases that are in the knowledge base are asked under the leak guard (leave_one_out) or refused. A run that was killed
+    goes on with --resume and ends as if nothing had happened. Examples of plans: corpora/plans. Nothing is written to a
+    home that is named in the plan.
     """
     if retry_failed and not resume:
         raise click.UsageError("--retry-failed is for a run that is there: give --resume, too")

@@ -12,7 +12,7 @@ PROBES: Final = 3  # cases of each arm; the median of three does not see the fir
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """`records` are still to be made. `seconds` for them all; tokens are of prompts and answers, None without a served model."""
+    """`records` are still to be made, in `seconds`; tokens are of prompts and answers, None without a served model."""
 
     arm: str
     records: int
