@@ -97,6 +97,11 @@ def quantities(text: str) -> list[str]:
     return ["".join(match.group().split()).casefold() for match in _QUANTITY.finditer(text)]
 
 
+def held(statements: Sequence[Statement]) -> tuple[Statement, ...]:
+    """Those of which no citation is unsupported."""
+    return tuple(one for one in statements if one.verdict is not Verdict.UNSUPPORTED)
+
+
 def count(report: Sequence[Statement]) -> CitationCheck:
     """How many citations of a report are supported."""
     verdicts = [citation.verdict for statement in report for citation in statement.citations]

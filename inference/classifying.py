@@ -4,15 +4,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from inference.admission import layout_of, prompt_of
-from inference.gathering import Neighbours
 from inference.judging import candidates_of
 from inference.label_probabilities import ranked, tempered_by_group
 from inference.labelsets import LabelSet
-from inference.prompts import ImagePart, Reference
+from inference.prompts import ImagePart, Reference, mask_label
 from inference.reference_shelf import ReferenceShelf
+from inference.retrieved import Neighbours
 from inference.served import ServedModel
 from inference.stages import DiseaseQuestion, ask_disease
 from inference.types import Candidate, DiagnosisOptions, GroupUse, LabelShare, ModelOpinion, StageRecord
+from knowledge.types import ReferenceCase
 from retrieval.types import Hit
 
 
@@ -27,17 +28,23 @@ class Decided:
 
 
 def references(
-    model: ServedModel, shelf: ReferenceShelf, found: Neighbours, hits: Sequence[Hit], keys: Mapping[str, str]
-) -> tuple[tuple[str, Reference], ...]:
+    model: ServedModel, shelf: ReferenceShelf, found: Neighbours, hits: Sequence[Hit], keys: Mapping[str, str],
+    options: DiagnosisOptions = DiagnosisOptions(),
+) -> tuple[tuple[str, Reference], ...]:  # fmt: skip
     """The hits as the model is shown them, with their evidence keys. A label it knows stands as the model writes it.
 
     Reads pictures: call it in a thread. Raises KnowledgeError when one cannot be read.
     """
     cases = [found.cases[hit.id] for hit in hits]
+
+    def caption(case: ReferenceCase) -> str:
+        own = found.relabelled.get(case.id)
+        return mask_label(case.caption, own) if own is not None and options.captions == "masked" else case.caption
+
     return tuple(
         (
             keys[case.id],
-            Reference(shelf.picture(case.picture, model), _as_written(case.label, model.labels), case.caption),
+            Reference(shelf.picture(case.picture, model), _as_written(case.label, model.labels), caption(case)),
         )
         for case in cases
     )

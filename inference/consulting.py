@@ -5,24 +5,25 @@ from contextlib import aclosing
 from dataclasses import replace
 from functools import partial
 
-from anyio import to_thread
-
 from inference.abstention import NOTICE, Reason, out_of_domain, unusable_picture, weak_evidence
+from inference.account import Account
 from inference.admission import references_of, report_modes
-from inference.citations import count
+from inference.citations import count, held
 from inference.classifying import decide, likeliest, references
 from inference.clock import StepClock
 from inference.concurrent import all_of
-from inference.engines.errors import EngineError, EngineOverloaded
+from inference.engines.errors import EngineError
 from inference.events import CitationsChecked, DiseaseHeard, Event, EvidenceFound, GroupHeard, Outcome, ReportPiece
 from inference.evidence import with_evidence
 from inference.exemplars import Calibration
-from inference.gathering import Neighbours, Passages, leading
+from inference.gathering import leading
+from inference.interventions import said_of
 from inference.judging import conflict, disagreements, model_reason, no_group
 from inference.narrating import Narrator
 from inference.parts import Parts
-from inference.prompts import ImagePart
+from inference.query_pictures import QueryPictures
 from inference.reports import extractive_report
+from inference.retrieved import Neighbours, Passages
 from inference.served import ServedModel
 from inference.stages import ask_group
 from inference.types import (
@@ -32,7 +33,6 @@ from inference.types import (
     Consultation,
     Diagnosis,
     DiagnosisOptions,
-    EngineFailure,
     Evidence,
     GroupUse,
     ModelOpinion,
@@ -42,7 +42,6 @@ from inference.types import (
     StageRecord,
     Statement,
     Trace,
-    Verdict,
 )
 from knowledge.licences import may_show
 from retrieval.filters import Narrowed
@@ -62,7 +61,7 @@ class Consulting:
         self._consultation, self._options = consultation, options
         self._decider: ServedModel | None = parts.models.disease
         self._clock = StepClock()
-        self._prepared: dict[int, Sequence[ImagePart]] = {}  # by their longest side in px
+        self._pictures = QueryPictures([one.rgb for one in consultation.pictures])
         self._found = Neighbours()
         self._passages = Passages()
         self._shown: list[Hit] = []
@@ -71,9 +70,8 @@ class Consulting:
         self._opinions = Opinions()
         self._candidates: tuple[Candidate, ...] = ()
         self._narrative: Narrative | None = None
-        self._warnings: list[str] = list(searched.warnings)
-        self._records: list[StageRecord] = []
-        self._uses: dict[str, list[str]] = {}
+        self._warnings = [*said_of(parts.intervention), *searched.warnings]
+        self._account = Account(self._warnings)
 
     async def events(self) -> AsyncGenerator[Event, None]:
         """What happens, in order; the last is the outcome. Raises EngineError where no way around it was asked for."""
@@ -109,18 +107,20 @@ class Consulting:
 
     async def _look_around(self) -> Reason | None:
         heard: list[GroupHeardBy | EngineError] = []
-        calls: list[Callable[[], Awaitable[None]]] = [self._find_neighbours, partial(self._ask_group, heard)]
+        calls: list[Callable[[], Awaitable[None]]] = [
+            partial(self._parts.blocking, self._search_cases),
+            partial(self._ask_group, heard),
+        ]
         await all_of(calls)
         self._opinions = replace(self._opinions, neighbours=self._candidates)
         # Taken up only now, so that warnings have one order, whoever was faster.
         return self._take_group(heard[0]) if heard else None
 
-    async def _find_neighbours(self) -> None:
-        await self._parts.blocking(self._search_cases)
-
     def _search_cases(self) -> None:
         gatherer, options = self._parts.gatherer, self._options
-        self._found = gatherer.neighbours(self._view, self._consultation, options, self._calibration, self._clock)
+        self._found = gatherer.neighbours(
+            self._view, self._consultation, options, self._calibration, self._clock, self._parts.intervention
+        )
         self._warnings += self._found.ranking.warnings
         self._words = gatherer.words(self._consultation, self._found)
         self._shown = gatherer.shown(self._found, options, self._references)
@@ -133,7 +133,7 @@ class Consulting:
             return
         try:
             with self._clock.step("group"):
-                heard.append((model, *await ask_group(model, await self._seen_by(model), self._options.seed)))
+                heard.append((model, *await ask_group(model, await self._pictures.seen_by(model), self._options.seed)))
         except EngineError as error:
             heard.append(error)
 
@@ -144,7 +144,7 @@ class Consulting:
             self._warnings.append(f"stage 1 was not heard ({heard.reason}); its group would have changed nothing")
             return None
         model, opinion, record = heard
-        self._heard(model, record)
+        self._account.heard(model, record)
         self._opinions = replace(self._opinions, group=opinion)
         return None
 
@@ -159,26 +159,28 @@ class Consulting:
             return no_group()
         keys = {item.id: item.key for item in self._ledger}
         shown = await self._parts.blocking(
-            partial(references, model, self._parts.shelf, self._found, self._showable()[: self._references], keys)
+            partial(references, model, self._parts.shelf, self._found, self._references_shown(), keys, self._options)
         )
         try:
             with self._clock.step("disease"):
-                decided = await decide(model, await self._seen_by(model), shown, self._options, self._opinions.group)
+                decided = await decide(
+                    model, await self._pictures.seen_by(model), shown, self._options, self._opinions.group
+                )
         except EngineError as error:
             return self._around(error, "stage 2")
-        self._heard(model, decided.record)
+        self._account.heard(model, decided.record)
         self._warnings += decided.warnings
         self._opinions = replace(self._opinions, disease=decided.opinion)
         self._candidates = with_evidence(decided.candidates, self._ledger, self._named)
         return None
 
-    def _showable(self) -> list[Hit]:
-        """The cases that a model server may see, nearest first."""
+    def _references_shown(self) -> Sequence[Hit]:
+        """The nearest cases that a model server may see."""
         may = [hit for hit in self._shown if may_show(self._found.cases[hit.id].licence)]
         if self._references and len(may) < len(self._shown):
             withheld = len(self._shown) - len(may)
             self._warnings.append(f"{withheld} reference cases were not shown to a model: their licence forbids it")
-        return may
+        return self._parts.intervention.references(may[: self._references])
 
     def _weakness(self) -> Reason | None:
         """Why what was heard does not carry an answer."""
@@ -201,7 +203,7 @@ class Consulting:
         with self._clock.step("passages"):
             queries = gatherer.sub_queries(self._consultation, self._found, self._candidates)
             if self._options.passages:
-                self._passages = gatherer.passages(self._view, queries, self._options)
+                self._passages = gatherer.passages(self._view, queries, self._options, self._parts.intervention)
         self._warnings += self._passages.warnings
         with self._clock.step("ledger"):
             if gatherer.wanted(self._options) and self._opinions.disease is not None:
@@ -220,7 +222,8 @@ class Consulting:
         narrator = Narrator(model, mode, self._candidates[0], self._ledger)
         try:
             with self._clock.step("narrative"):
-                written = narrator.pieces(await self._seen_by(model), self._consultation.note, self._options.seed)
+                seen = await self._pictures.seen_by(model)
+                written = narrator.pieces(seen, self._consultation.note, self._options.seed)
                 async with aclosing(written) as pieces:
                     async for piece in pieces:
                         yield ReportPiece(piece)
@@ -231,7 +234,7 @@ class Consulting:
             if reason is not None:
                 yield reason
             return
-        self._heard(model, narrator.record)
+        self._account.heard(model, narrator.record)
         self._narrative = narrative
         if narrative.conflict:
             self._warnings.append(f"{narrative.model}: {narrative.conflict}")
@@ -245,10 +248,8 @@ class Consulting:
             quoted = self._parts.verifier.verify(quotes, self._ledger)
         told = self._narrative.statements if self._narrative else ()
         grounded = told if self._narrative and self._narrative.mode is ReportMode.GROUNDED else ()
-        checked = (*grounded, *quoted)
-        kept = tuple(statement for statement in checked if statement.verdict is not Verdict.UNSUPPORTED)
-        if len(kept) < len(checked):
-            left_out = len(checked) - len(kept)
+        kept = held((*grounded, *quoted))
+        if left_out := len(grounded) + len(quoted) - len(kept):
             self._warnings.append(f"{left_out} statements were left out: no citation of theirs could be verified")
         return kept, count((*told, *quoted))
 
@@ -257,16 +258,16 @@ class Consulting:
     def _diagnosed(self, report: tuple[Statement, ...], checked: CitationCheck) -> Outcome:
         return Outcome(
             Diagnosis(
-                self._candidates, report, self._used_ledger(), checked, self._trace(), self._all_warnings(), NOTICE,
-                self._opinions, self._narrative,
+                self._candidates, report, self._account.used(self._ledger), checked, self._trace(),
+                self._account.told(self._calibration), NOTICE, self._opinions, self._narrative,
             )
         )  # fmt: skip
 
     def _declined(self, reason: Reason) -> Outcome:
         return Outcome(
             Abstention(
-                reason.name, reason.explanation, reason.helps, tuple(leading(self._candidates)), self._used_ledger(),
-                self._trace(), self._all_warnings(), NOTICE, self._opinions,
+                reason.name, reason.explanation, reason.helps, tuple(leading(self._candidates)),
+                self._account.used(self._ledger), self._trace(), self._account.told(self._calibration), NOTICE, self._opinions,
             )
         )  # fmt: skip
 
@@ -276,31 +277,11 @@ class Consulting:
         ranking = self._found.ranking
         return Trace(
             self._parts.effective(self._view, self._calibration, self._options, decider), self._clock.timings_ms(),
-            ranking.excluded, ranking.excluded_ids if self._options.leak_report else {}, voters, tuple(self._records),
-            self._passages.explanations,
+            ranking.excluded, ranking.excluded_ids if self._options.leak_report else {}, voters,
+            tuple(self._account.records), self._passages.explanations,
         )  # fmt: skip
 
-    def _all_warnings(self) -> tuple[str, ...]:
-        uncalibrated = (
-            () if self._calibration.queries else ("probabilities are not calibrated; run: dermacite reindex",)
-        )
-        return tuple(dict.fromkeys((*self._warnings, *uncalibrated)))
-
-    def _used_ledger(self) -> tuple[Evidence, ...]:
-        return tuple(replace(item, used_in=tuple(self._uses.get(item.key, ()))) for item in self._ledger)
-
     # --- what the steps share --------------------------------------------------------------------------------------
-
-    async def _seen_by(self, model: ServedModel) -> Sequence[ImagePart]:
-        """The pictures as this model was trained to see them, made once for all stages that see them alike.
-
-        In a thread: a photograph of 50 megapixels takes a second.
-        """
-        size = model.profile.preprocessing.longest_side
-        if size not in self._prepared:
-            pictures = self._consultation.pictures
-            self._prepared[size] = await to_thread.run_sync(lambda: [model.prepared(one.rgb) for one in pictures])
-        return self._prepared[size]
 
     @property
     def _references(self) -> int:
@@ -311,22 +292,8 @@ class Consulting:
         known = self._decider.labels.known_as(label) if self._decider else None
         return label if known is None else known.name
 
-    def _heard(self, model: ServedModel, record: StageRecord) -> None:
-        self._records.append(record)
-        self._warnings += [f"{model.profile.name}: {warning}" for warning in model.profile.warnings]
-        for key in record.references:
-            self._uses.setdefault(key, []).append(record.stage)
-
     def _around(self, error: EngineError, what: str) -> Reason | None:
-        """What the caller asked for when an engine fails: a reason to abstain, or None and the embedded way goes on.
-
-        Raises the error when nothing was asked for, and when the engine is only busy: the caller can come again.
-        """
-        if isinstance(error, EngineOverloaded) or self._options.on_engine_failure is None:
-            raise error
-        if self._options.on_engine_failure is EngineFailure.ABSTAIN:
-            return Reason(error.reason, f"{what.capitalize()} failed: {error.args[0]}.", error.help)
-        self._warnings.append(f"{what} failed ({error.reason}): the embedded way answers instead, as was asked for")
-        if what != "stage 3":
+        reason = self._account.way_around(error, what, self._options.on_engine_failure)
+        if reason is None and what != "stage 3":
             self._decider = None
-        return None
+        return reason

@@ -3,31 +3,30 @@
 Everything here blocks; the pipeline calls it in threads.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
 from inference.clock import StepClock
 from inference.evidence import Found, ledger_of
-from inference.exemplars import Calibration, vote
-from inference.labels import group_of
+from inference.exemplars import Calibration
+from inference.interventions import NOTHING, Intervention
+from inference.retrieved import CaseSearch, Neighbours, Passages, probe_of
 from inference.stored_texts import passage_texts
 from inference.types import Candidate, Consultation, DiagnosisOptions, Evidence
 from knowledge.licences import may_show
 from knowledge.registry import Registry
-from knowledge.types import ADVICE, ReferenceCase
+from knowledge.types import ADVICE
 from retrieval import search
 from retrieval.cases import CaseOptions
 from retrieval.expansion import morphology_words
 from retrieval.filters import OF_CASES, Filters, Narrowed, narrowed, of_roles
 from retrieval.hybrid import HybridOptions
-from retrieval.leakage import Probe
 from retrieval.protocols import Reranker
 from retrieval.reranking import Reranking
-from retrieval.sketches import sketch_of
 from retrieval.subqueries import VOTES, SubQuery, fuse_parts, rows_of, without_repeats
-from retrieval.types import Explanation, Hit, Ranking
+from retrieval.types import Hit
 from retrieval.view import IndexReader, View
 
 ASKED = 3  # candidates for which passages are sought and quotes given
@@ -47,30 +46,6 @@ class GatheringSettings:
     passages_per_query: int = 4
     cases: CaseOptions = field(default_factory=CaseOptions)
     passages: HybridOptions = field(default_factory=lambda: HybridOptions(cosine_floor=0.2))
-
-
-@dataclass(frozen=True, slots=True)
-class Neighbours:
-    """What case retrieval gave: the ranking, its hydrated cases, the vote, and the best picture cosine."""
-
-    ranking: Ranking = field(default_factory=lambda: Ranking(()))
-    cases: Mapping[str, ReferenceCase] = field(default_factory=dict)
-    vote: tuple[Candidate, ...] = ()
-    similarity: float | None = None
-
-    @property
-    def hits(self) -> list[Hit]:
-        """Those the registry still knows, nearest first."""
-        return [hit for hit in self.ranking.hits if hit.id in self.cases]
-
-
-@dataclass(frozen=True, slots=True)
-class Passages:
-    """The best passages of all parts in one order, what was degraded, and how each part's ranking came about."""
-
-    found: tuple[Found, ...] = ()
-    warnings: tuple[str, ...] = ()
-    explanations: Mapping[str, Explanation] = field(default_factory=dict)
 
 
 class Gatherer:
@@ -109,7 +84,7 @@ class Gatherer:
 
     def neighbours(
         self, view: View, consultation: Consultation, options: DiagnosisOptions, calibration: Calibration,
-        clock: StepClock,
+        clock: StepClock, intervention: Intervention = NOTHING,
     ) -> Neighbours:  # fmt: skip
         """Reference cases like the pictures, and how they vote; nothing when cases are switched off or there are none."""
         if not options.cases or not view.cases.ids:
@@ -124,15 +99,10 @@ class Gatherer:
                 k=max(self.settings.cases.k, calibration.k),
                 strategy=options.strategy or self.settings.cases.strategy,
             )
-            probe = _probe(consultation) if options.leak_guard else None
-            ranking = search.neighbours(view, self._encoders, pictures, consultation.note, probe, asked)
-            cases = self._registry.cases([hit.id for hit in ranking.hits])
-        voters = [(cases[hit.id].label, hit.score) for hit in ranking.hits if hit.id in cases]
-        votes = vote(voters, view.cases.labels, calibration) if voters else []
-        groups = {case.label: case.group for case in cases.values()}
-        candidates = tuple(Candidate(label, p, groups.get(label) or group_of(label), ()) for label, p in votes)
-        best = max((hit.legs["picture"].score for hit in ranking.hits), default=None)
-        return Neighbours(ranking, cases, candidates, best)
+            probe = probe_of(consultation) if options.leak_guard else None
+            cases = CaseSearch(view, self._encoders, self._registry, consultation, pictures, probe, asked)
+            found = intervention.neighbours(cases.found(), cases)
+        return found.voted(view.cases.labels, calibration)
 
     def words(self, consultation: Consultation, found: Neighbours) -> str:
         """What was asked, in one text: note, body site, and what the nearest captions agree on."""
@@ -155,9 +125,13 @@ class Gatherer:
         return [query for query in queries if query.text]
 
     def passages(
-        self, view: View, queries: Sequence[SubQuery], asked: DiagnosisOptions = DiagnosisOptions()
-    ) -> Passages:
+        self, view: View, queries: Sequence[SubQuery], asked: DiagnosisOptions = DiagnosisOptions(),
+        intervention: Intervention = NOTHING,
+    ) -> Passages:  # fmt: skip
         """The best passages of each part, in one order."""
+        return intervention.passages(self._passages(view, queries, asked), view)
+
+    def _passages(self, view: View, queries: Sequence[SubQuery], asked: DiagnosisOptions) -> Passages:
         if not view.passages.ids:
             return Passages(warnings=("there are no guideline passages; add some: dermacite ingest documents FILE...",))
         if not view.passages.alive.any() or not queries:
@@ -223,14 +197,3 @@ def _findings(found: Neighbours) -> tuple[str, ...]:
     """Only of captions that may be shown: which words were sought stands in the answer."""
     cases = [found.cases[hit.id] for hit in found.hits[:MORPHOLOGY_FROM]]
     return morphology_words([case.caption for case in cases if may_show(case.licence)])
-
-
-def _probe(consultation: Consultation) -> Probe:
-    return Probe(
-        originals=frozenset(picture.sha256 for picture in consultation.pictures),
-        hashes=tuple(picture.perceptual_hash for picture in consultation.pictures),
-        lesions=frozenset(filter(None, [consultation.lesion])),
-        subjects=frozenset(filter(None, [consultation.subject])),
-        sources=frozenset(filter(None, [consultation.source])),
-        sketches=[sketch_of(picture.rgb) for picture in consultation.pictures],
-    )

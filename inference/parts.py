@@ -9,6 +9,7 @@ from inference.admission import ServedModels
 from inference.citations import CitationVerifier
 from inference.exemplars import Calibration
 from inference.gathering import Gatherer
+from inference.interventions import NOTHING, Intervention
 from inference.reference_shelf import ReferenceShelf
 from inference.types import DiagnosisOptions
 from retrieval.view import View
@@ -34,6 +35,7 @@ class Parts:
     thresholds: Thresholds
     configuration: Mapping[str, Any]
     blocking: Blocking
+    intervention: Intervention = NOTHING
 
     def effective(
         self, view: View, calibration: Calibration, options: DiagnosisOptions, decider: str | None
@@ -51,4 +53,5 @@ class Parts:
             "classifier": {"name": decider, "vote": vote} if decider else {"name": "exemplar vote", **vote},
             "pipeline": {**asdict(self.gatherer.settings), "thresholds": asdict(self.thresholds)},
             "options": asdict(options),
+            "intervention": self.intervention.name or None,
         }

@@ -15,6 +15,7 @@ from inference.citations import CitationVerifier
 from inference.consulting import Consulting
 from inference.events import Event, Outcome
 from inference.gathering import Gatherer, GatheringSettings
+from inference.interventions import Intervention
 from inference.keeping import Keeper
 from inference.parts import Parts
 from inference.reference_shelf import ReferenceShelf
@@ -55,6 +56,16 @@ class Pipeline:
         other._parts = replace(self._parts, models=models, blocking=other._blocking)  # it is one of us
         return other
 
+    def under(self, intervention: Intervention) -> "Pipeline":
+        """The same pipeline with what retrieval gives changed, for studies; it shares the bound on work.
+
+        Its answers are not kept: nobody is to be told later that a guideline changed under them.
+        """
+        other = copy.copy(self)
+        other._parts = replace(self._parts, intervention=intervention)
+        other._keeper = None
+        return other
+
     def admit(self, consultation: Consultation, options: DiagnosisOptions) -> None:
         """Raises ConsultationRefused for what `diagnose` would refuse, before any work."""
         gatherer = self._parts.gatherer
@@ -80,12 +91,12 @@ class Pipeline:
         Raises as `diagnose` does; ConsultationRefused before the first event.
         """
         self.admit(consultation, options)
-        searched, calibration = await self._blocking(partial(self._parts.gatherer.view, options.filters))
+        searched, calibration = await self._parts.blocking(partial(self._parts.gatherer.view, options.filters))
         consulting = Consulting(self._parts, searched, calibration, consultation, options)
         async with aclosing(consulting.events()) as events:
             async for event in events:
                 if isinstance(event, Outcome) and self._keeper is not None:
-                    event = Outcome(await self._blocking(partial(self._keeper.keep, event.answer)))
+                    event = Outcome(await self._parts.blocking(partial(self._keeper.keep, event.answer)))
                 yield event
 
     async def _blocking(self, work: Callable[[], T]) -> T:
