@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from anyio import to_thread
-from inference.interventions import Intervention
 
 from evaluation.controls import consultation_of, intervention_of
 from evaluation.datasets import Item
@@ -20,6 +19,7 @@ from inference.concurrent import all_of
 from inference.engines.errors import EngineError
 from inference.errors import ConsultationRefused
 from inference.events import DiseaseHeard, Outcome
+from inference.interventions import Intervention
 from inference.pipeline import Pipeline
 from inference.types import Answer, Candidate, Consultation, DiagnosisOptions
 from knowledge.errors import KnowledgeError

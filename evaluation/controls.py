@@ -5,6 +5,9 @@ from dataclasses import replace
 from typing import Final
 
 import numpy as np
+
+from evaluation.datasets import Item
+from evaluation.plans import Arm, Control, Note
 from inference.interventions import (
     NOTHING,
     Intervention,
@@ -13,9 +16,6 @@ from inference.interventions import (
     Reversed,
     ShuffledLabels,
 )
-
-from evaluation.datasets import Item
-from evaluation.plans import Arm, Control, Note
 from inference.prompts import mask_label
 from inference.types import Consultation
 from knowledge.pictures import Picture

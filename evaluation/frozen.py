@@ -4,12 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from inference.interventions import Frozen
-
 from evaluation.errors import PlanRefused
 from evaluation.records import CaseRecord, read_records
 from evaluation.runs import RunFolder
 from inference.evidence import Found
+from inference.interventions import Frozen
 from retrieval.types import Hit, LegScore
 
 BY = "stored evidence"
