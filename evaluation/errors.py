@@ -3,6 +3,12 @@
 from runtime.errors import RuntimeRefused
 
 
+class ReportRefused(RuntimeRefused):
+    """A folder is not a run that could be reported on."""
+
+    reason = "report_refused"
+
+
 class CollectionRefused(RuntimeRefused):
     """A folder is not the collection it should be."""
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from evaluation.beir import TestCollection
-from evaluation.measures import Difference, ndcg, paired_bootstrap, recall, reciprocal_rank
+from evaluation.measures import ndcg, recall, reciprocal_rank
+from evaluation.statistics import Difference, paired_bootstrap
 from retrieval.hybrid import Fusion, HybridOptions, search_text
 from retrieval.lexical import LayeredLexical, LexicalIndex
 from retrieval.protocols import TextEncoder

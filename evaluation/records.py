@@ -43,7 +43,8 @@ class CaseRecord:
     `label` is the truth, `first` the label put first, also where the service then declined (None: none was named).
     `probabilities` are of the ranked candidates, best first, each 0..1; empty where nobody could say. `raw` are the models'
     answers, stage by stage; `caption` is what a captioning model wrote, `reference_caption` what the data set says.
-    `citations_verified` of `citations` hold. Times are in ms.
+    `citations_verified` of `citations` hold; `citations_verbatim` of them quote what is stored byte for byte, whether or not it
+    says what the statement says (None: not counted). Times are in ms.
     """
 
     case: str
@@ -64,6 +65,7 @@ class CaseRecord:
     reference_caption: str | None = None
     citations: int = 0
     citations_verified: int = 0
+    citations_verbatim: int | None = None
     statements: int = 0
     statements_supported: int = 0
     prompt_tokens: int | None = None

@@ -7,7 +7,13 @@ import os
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 from retrieval.encoders.cards import encoder_card, encoder_cards
-from retrieval.encoders.load import load_image_encoder, load_reranker, load_text_encoder, quick_loading
+from retrieval.encoders.load import (
+    load_image_encoder,
+    load_reranker,
+    load_text_encoder,
+    load_token_vectors,
+    quick_loading,
+)
 from retrieval.encoders.weights import Weights, locate
 
 __all__ = [
@@ -17,6 +23,7 @@ __all__ = [
     "load_image_encoder",
     "load_reranker",
     "load_text_encoder",
+    "load_token_vectors",
     "locate",
     "quick_loading",
 ]

@@ -1,14 +1,14 @@
 """From a card to a working encoder. One table says which loader serves which card."""
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from retrieval.encoders.weights import Weights, locate
-from retrieval.errors import EncoderBroken, RetrievalError
+from retrieval.errors import EncoderBroken, EncoderMissing, RetrievalError
 from retrieval.protocols import ImageEncoder, Reranker, TextEncoder
-from retrieval.types import EncoderCard
+from retrieval.types import EncoderCard, Vectors
 
 
 def load_text_encoder(card: EncoderCard, folder: Path | None = None) -> TextEncoder:
@@ -60,6 +60,22 @@ def load_reranker(card: EncoderCard, folder: Path | None = None) -> Reranker:
 
     with _loading(card):
         return CrossEncoderReranker(card, weights)
+
+
+def load_token_vectors(folder: Path) -> Callable[[Sequence[str]], Sequence[Vectors]]:
+    """The model in `folder`, as transformers saves it: see token_vectors. Raises EncoderMissing or EncoderBroken."""
+    if not (folder / "config.json").is_file():
+        raise EncoderMissing(
+            "the folder of the model that compares tokens holds no config.json: name the model's own folder"
+        )
+    from retrieval.encoders.token_vectors import token_vectors
+
+    try:
+        return token_vectors(folder)
+    except Exception as error:
+        raise EncoderBroken(
+            f"the model that compares tokens cannot be loaded ({type(error).__name__}); get its files again"
+        ) from error
 
 
 @contextmanager

@@ -6,7 +6,8 @@ from math import log2
 import ir_measures
 import pytest
 
-from evaluation.measures import ndcg, paired_bootstrap, recall, reciprocal_rank
+from evaluation.measures import ndcg, recall, reciprocal_rank
+from evaluation.statistics import paired_bootstrap
 
 GRADES = {"a": 2, "b": 1, "c": 0, "d": 1}
 RANKING = ["x", "a", "c", "b"]
