@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from evaluation.records import read_records
-from evaluation.reporting import write_report
+from evaluation.report import write_report
 from evaluation.running import Asked, results_of, run_plan
 from evaluation.runs import RunFolder
 from runtime import printing

@@ -8,7 +8,7 @@ import click
 from evaluation.errors import RunRefused
 from evaluation.predictions import read_predictions
 from evaluation.records import line_of
-from evaluation.reporting import write_report
+from evaluation.report import write_report
 from evaluation.running import results_of
 from evaluation.runs import FORMAT, RunFolder, as_text, write_whole
 from runtime import printing
