@@ -56,14 +56,14 @@ def ablate(
         plan, folder, variables, configuration, resume, retry_failed, dry,
         lambda line: click.echo(line, err=True), shown_bar,
     )  # fmt: skip
-    estimates = run_plan(asked)
+    done = run_plan(asked)
     results: dict[str, dict[str, int]] = {}
     if not dry:
-        write_report(folder)
+        write_report(folder, done.picture)
         records = list(read_records(RunFolder(folder).records))
-        results = {one.arm: results_of(records, one.arm) for one in estimates}
+        results = {one.arm: results_of(records, one.arm) for one in done.estimates}
     if as_json:
-        told = {"run": str(folder), "estimates": [asdict(one) for one in estimates], "results": results}
+        told = {"run": str(folder), "estimates": [asdict(one) for one in done.estimates], "results": results}
         click.echo(printing.as_json(told))
         return
     click.echo("\n".join(_lines(folder, results, dry)))

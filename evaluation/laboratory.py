@@ -55,10 +55,13 @@ class Laboratory:
         return load_settings(self._home, **{"configuration": self._configuration, **given, "keep_answers": False})
 
 
+def is_made(home: Path) -> bool:
+    """Whether everything is in a home of a run."""
+    return (home / READY).exists()
+
+
 def make_home(home: Path, cases: Sequence[Path], documents: Sequence[Path], tell: Tell) -> None:
     """A knowledge base from folders; one that was not finished is begun anew. Raises CasesRefused where no case came in."""
-    if (home / READY).exists():
-        return
     if home.exists():
         rmtree(home)  # only ever a half-made home of a run: a kill left it
     service = open_service(home, load_settings(home, keep_answers=False))

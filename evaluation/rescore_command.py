@@ -33,7 +33,7 @@ def rescore(file: Path, out: Path | None, as_json: bool) -> None:
         if begun is not None and begun.get("kind") != "predictions":
             raise RunRefused("this folder holds a run; name another one: --out")
         write_whole(folder.records, "".join(map(line_of, records)))
-        arms = {one.arm: {} for one in records}
+        arms: dict[str, dict[str, str]] = {one.arm: {} for one in records}
         description = {
             "format": FORMAT,
             "kind": "predictions",

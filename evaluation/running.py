@@ -1,28 +1,25 @@
 """A run from its plan to its report: prepared, begun or taken up again, asked, put in order."""
 
 import asyncio
-import hashlib
 import json
-import platform
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from evaluation.asking import Bench, ask, ask_all
-from evaluation.datasets import Dataset, folder_dataset, limited, own_cases
-from evaluation.errors import DatasetOverlaps, RunRefused
+from evaluation.datasets import Dataset, Item, folder_dataset, limited, own_cases
+from evaluation.describing import at_once, described
+from evaluation.errors import CollectionRefused, DatasetOverlaps, PlanRefused, RunRefused
 from evaluation.estimates import PROBES, Estimate, estimate, estimate_lines
-from evaluation.laboratory import Laboratory, Tell, in_force, make_home
+from evaluation.laboratory import Laboratory, Tell, is_made, make_home
 from evaluation.outcomes import Question
 from evaluation.overlap import leaked, overlap_report, overlaps
 from evaluation.plans import Plan, read_plan
 from evaluation.records import CaseRecord, Result
 from evaluation.runs import (
-    FORMAT,
     RecordFile,
     RunFolder,
     as_text,
@@ -31,6 +28,9 @@ from evaluation.runs import (
     refuse_other,
     write_whole,
 )
+from evaluation.splits import Split, divided, write_collection
+from knowledge.errors import KnowledgeError
+from knowledge.pictures import Picture, admit_picture
 
 Bar = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
 
@@ -56,8 +56,23 @@ class Asked:
     bar: Bar = no_bar
 
 
-def run_plan(asked: Asked) -> list[Estimate]:
-    """Do what the plan says, or where `asked.dry` only estimate it; what each arm costs. The run is complete then.
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What each arm was estimated to cost, and the cases that were asked."""
+
+    estimates: tuple[Estimate, ...]
+    items: Mapping[str, Item]
+
+    def picture(self, case: str) -> bytes | None:
+        """The file of a case; None where it cannot be read."""
+        try:
+            return self.items[case].read()
+        except (KeyError, OSError, KnowledgeError):
+            return None
+
+
+def run_plan(asked: Asked) -> Done:
+    """Do what the plan says, or where `asked.dry` only estimate it. The run is complete then.
 
     Raises PlanRefused, RunRefused, DatasetOverlaps, CollectionRefused, and what assembly and ingest raise.
     """
@@ -69,7 +84,8 @@ def run_plan(asked: Asked) -> list[Estimate]:
             raise RunRefused("this folder holds a run; go on with it: --resume, or name another folder: --out")
         laboratory = _opened(plan, folder, asked)
         try:
-            return _Run(plan, folder, asked, laboratory, begun).go()
+            run = _Run(plan, folder, asked, laboratory, begun)
+            return Done(tuple(run.go()), run.items)
         finally:
             laboratory.close()
 
@@ -79,8 +95,24 @@ def _opened(plan: Plan, folder: RunFolder, asked: Asked) -> Laboratory:
         if not plan.knowledge.home.is_dir():
             raise RunRefused("knowledge.home is no folder; ingest into it first, or name cases and documents instead")
         return Laboratory(plan.knowledge.home, own=False, configuration=asked.configuration)
-    make_home(folder.home, plan.knowledge.cases, plan.knowledge.documents, asked.tell)
+    if not is_made(folder.home):
+        rest = [_reference(plan, folder)] if plan.dataset.hold_out is not None else []
+        make_home(folder.home, [*plan.knowledge.cases, *rest], plan.knowledge.documents, asked.tell)
     return Laboratory(folder.home, own=True, configuration=asked.configuration)
+
+
+def _reference(plan: Plan, folder: RunFolder) -> Path:
+    """The part of a divided folder that is not asked, as a collection."""
+    dataset, split = _split(plan, admit_picture)
+    return write_collection(folder.root / "reference" / dataset.name, split.reference)
+
+
+def _split(plan: Plan, admit: Callable[[bytes], Picture]) -> tuple[Dataset, Split]:
+    wanted = plan.dataset
+    if wanted.folder is None or wanted.hold_out is None:
+        raise PlanRefused("dataset.hold_out: needs a folder to divide")
+    whole = folder_dataset(wanted.folder, name=wanted.name)
+    return whole, divided(whole.items, wanted.hold_out, wanted.seed, admit)
 
 
 class _Run:
@@ -98,6 +130,11 @@ class _Run:
             arm.name: [Question(arm.name, seed, item) for seed in plan.seeds_of(arm) for item in self._dataset.items]
             for arm in plan.arms
         }
+
+    @property
+    def items(self) -> dict[str, Item]:
+        """The cases that are asked, by id."""
+        return {one.id: one for one in self._dataset.items}
 
     def go(self) -> list[Estimate]:
         """To the end."""
@@ -122,6 +159,11 @@ class _Run:
 
     def _read_dataset(self) -> Dataset:
         wanted = self._plan.dataset
+        if wanted.hold_out is not None:
+            whole, split = _split(self._plan, self._first.admit)
+            if not split.asked:
+                raise CollectionRefused("dataset.hold_out: no case is left to be asked; hold out a larger share")
+            return replace(whole, items=split.asked)
         if wanted.folder is not None:
             return folder_dataset(wanted.folder, name=wanted.name, split=wanted.split)
         return own_cases(self._first, name=wanted.name, split=wanted.split, annotated=self._plan.knowledge.cases)
@@ -145,7 +187,8 @@ class _Run:
 
     def _begin(self) -> None:
         """Write down what is in force; or find that it still is what the run was begun with."""
-        now = self._description()
+        file = self._asked.plan
+        now = described(self._plan, file.read_bytes(), self._dataset, self._benches)
         if self._begun is not None:
             refuse_other(self._begun, now)
             return
@@ -153,41 +196,6 @@ class _Run:
         write_whole(self._folder.dataset, "".join(lines))
         write_whole(self._folder.plan, self._asked.plan.read_text("utf-8"))
         write_whole(self._folder.description, as_text({**now, "started_at": _now(), "finished_at": None}))
-
-    def _description(self) -> dict[str, Any]:
-        plan, dataset = self._plan, self._dataset
-        return {
-            "format": FORMAT,
-            "kind": "ablation",
-            "name": plan.name,
-            "description": plan.description,
-            "baseline": plan.compared_with,
-            "version": version("dermacite"),
-            "plan_sha256": hashlib.sha256(self._asked.plan.read_bytes()).hexdigest(),
-            "dataset": {
-                "name": dataset.name, "cases": len(dataset.items), "labels": dataset.labels, "rejected": dataset.rejected,
-                "leave_one_out": dataset.leave_one_out, "fingerprint": dataset.fingerprint,
-            },
-            "arms": {
-                name: {**in_force(bench.service, bench.arm), "seeds": plan.seeds_of(bench.arm),
-                       "frozen": asdict(bench.arm.frozen) if bench.arm.frozen else None}
-                for name, bench in self._benches.items()
-            },
-            "environment": self._environment(),
-        }  # fmt: skip
-
-    def _environment(self) -> dict[str, Any]:
-        """Where and on what it ran; the run may go on elsewhere."""
-        plan = self._plan
-        libraries = ("numpy", "torch", "transformers", "sentence-transformers", "bm25s", "chromadb")
-        return {
-            "home": plan.knowledge.home, "cases": plan.knowledge.cases, "documents": plan.knowledge.documents,
-            "folder": plan.dataset.folder, "parallel": {name: self._at_once(one) for name, one in self._benches.items()},
-            "python": platform.python_version(), "platform": platform.platform(),
-            "libraries": {name: version(name) for name in libraries},
-            "models": {name: choice.url for bench in self._benches.values()
-                       for name, choice in bench.service.settings.models.items()},
-        }  # fmt: skip
 
     # --- asking ----------------------------------------------------------------------------------------------------
 
@@ -203,7 +211,7 @@ class _Run:
 
                 estimates = await self._estimated(records.done, done)
                 for name, bench in self._benches.items():
-                    await ask_all(bench, self._pending(name, records.done), self._at_once(bench), done)
+                    await ask_all(bench, self._pending(name, records.done), at_once(self._plan, bench), done)
         finally:
             await self._laboratory.close_models()
         return estimates
@@ -225,7 +233,7 @@ class _Run:
             for question in pending[:PROBES]:
                 probes.append(await ask(bench, question))
                 done(probes[-1])
-            estimates.append(estimate(name, len(pending), self._at_once(bench), probes))
+            estimates.append(estimate(name, len(pending), at_once(self._plan, bench), probes))
         if any(one.records for one in estimates):
             counts = {
                 "cases": len(self._dataset.items), "arms": len(self._benches),
@@ -238,9 +246,6 @@ class _Run:
     def _pending(self, arm: str, done: set[tuple[str, str, int]]) -> Iterator[Question]:
         """Looked up one by one: what was done in the meantime is not asked again."""
         return (question for question in self._questions[arm] if question.key not in done)
-
-    def _at_once(self, bench: Bench) -> int:
-        return self._plan.parallel or bench.at_once
 
     # --- after -----------------------------------------------------------------------------------------------------
 
