@@ -59,7 +59,9 @@ def test_paths_are_seen_from_the_plan_and_seeds_are_the_arms_own() -> None:
 
 def test_a_variable_is_filled_in_and_an_open_one_is_asked_for(tmp_path: Path) -> None:
     file = tmp_path / "plan.toml"
-    file.write_text('name = "x"\nknowledge = {cases = ["${HERE}/cases"]}\ndataset = {leave_one_out = true}\narms = [{name = "a"}]')
+    file.write_text(
+        'name = "x"\nknowledge = {cases = ["${HERE}/cases"]}\ndataset = {leave_one_out = true}\narms = [{name = "a"}]'
+    )
     assert read_plan(file, {"HERE": "/data"}).knowledge.cases == (Path("/data/cases"),)
     with pytest.raises(PlanRefused, match="--set HERE=VALUE"):
         read_plan(file)

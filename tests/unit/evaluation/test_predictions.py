@@ -75,7 +75,11 @@ def test_a_wrong_line_is_named(tmp_path: Path, row: str, said: str) -> None:
         ("p.jsonl", "{\n", "line 1: is not valid JSON"),
         ("p.jsonl", "[]\n", "line 1: is not a JSON object"),
         ("p.jsonl", '\n{"case": "1", "label": "acne"}\n', "line 2: prediction is missing"),
-        ("p.jsonl", '{"case": [1], "label": "acne", "prediction": "acne"}\n', "line 1: case is neither text nor a number"),
+        (
+            "p.jsonl",
+            '{"case": [1], "label": "acne", "prediction": "acne"}\n',
+            "line 1: case is neither text nor a number",
+        ),
     ],
 )
 def test_a_file_that_is_none_is_told_what_is_needed(tmp_path: Path, name: str, text: str, said: str) -> None:

@@ -52,7 +52,12 @@ def test_records_are_put_in_the_order_of_the_plan_and_failed_ones_can_be_taken_o
 
 
 def test_what_changed_since_is_named_and_where_it_runs_is_free_to_change() -> None:
-    begun = {"version": "1", "arms": {"a": {"index": {"corpus_generation": 3}}}, "started_at": "x", "environment": {"home": "y"}}
+    begun = {
+        "version": "1",
+        "arms": {"a": {"index": {"corpus_generation": 3}}},
+        "started_at": "x",
+        "environment": {"home": "y"},
+    }
     refuse_other(begun, {**begun, "started_at": "z", "environment": {}})
     with pytest.raises(RunRefused, match=r"arms\.a\.index\.corpus_generation, version"):
         refuse_other(begun, {**begun, "version": "2", "arms": {"a": {"index": {"corpus_generation": 4}}}})
