@@ -14,6 +14,7 @@ from litestar.types import ControllerRouterHandler
 from api.audit import list_audit
 from api.backend import Backend
 from api.cases import get_case, get_case_picture
+from api.counterfactuals import diagnose_counterfactually
 from api.datasets import ROUTES as DATASETS
 from api.diagnoses import diagnose
 from api.documents import add_documents, delete_document, get_document, list_documents
@@ -70,7 +71,7 @@ def _routes(service: Service) -> list[ControllerRouterHandler]:
     pictures = MAX_PICTURES * settings.picture_megabytes * MEGABYTE + WORDS
     uploads = FULL_SIZE_PDFS * settings.pdf_megabytes * MEGABYTE + WORDS
     return [
-        Router("/", route_handlers=[diagnose], request_max_body_size=pictures),
+        Router("/", route_handlers=[diagnose, diagnose_counterfactually], request_max_body_size=pictures),
         Router("/", route_handlers=[search_by_picture], request_max_body_size=picture),
         Router("/", route_handlers=[add_documents], request_max_body_size=uploads),
         search, list_documents, get_document, delete_document, get_page, get_page_image, get_document_file,

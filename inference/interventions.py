@@ -59,7 +59,10 @@ NOTHING = Nothing()
 
 @dataclass(frozen=True, slots=True)
 class Without(Intervention):
-    """Cases and passages with these ids vanish as if retrieval had not found them; what was found after them moves up."""
+    """Cases and passages with these ids vanish as if retrieval had not found them; nothing is searched in their place.
+
+    Cases that were found behind them move up, into the vote and among those shown.
+    """
 
     ids: frozenset[str]
 

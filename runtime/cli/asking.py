@@ -8,6 +8,13 @@ from typing import Any, TypeVar
 import click
 
 from inference.admission import MAX_SEED
+from inference.counterfactual import (
+    MOST_ITEMS,
+    MOST_SHUFFLES,
+    CounterfactualOptions,
+    Counterfactuals,
+    counterfactuals,
+)
 from inference.lookup import SearchOptions
 from inference.profiles import Layout
 from inference.types import Answer, Consultation, DiagnosisOptions, EngineFailure, GroupUse, ReportMode
@@ -15,7 +22,8 @@ from knowledge.errors import PictureRefused
 from retrieval.hybrid import Fusion
 from runtime import explaining, printing
 from runtime.cli.filtering import FILTER
-from runtime.cli.group import AS_JSON, Lazy
+from runtime.cli.group import AS_JSON, Lazy, bar
+from runtime.counterfactual_lines import counterfactual_lines
 from runtime.service import Service
 
 E = TypeVar("E", bound=StrEnum)
@@ -90,10 +98,17 @@ def search(
 @click.option("--on-engine-failure", type=click.Choice([one.value for one in EngineFailure]),
               help="When a served model fails: abstain, or let the reference cases answer. [default: an error]")  # fmt: skip
 @click.option("--seed", type=click.IntRange(0, MAX_SEED), default=0, help="For models that sample.")
+@click.option("--counterfactual", is_flag=True, help="Ask again without each piece of evidence and with wrong labels: what "
+              "does the answer depend on?")  # fmt: skip
+@click.option("--items", type=click.IntRange(1, MOST_ITEMS), help="With --counterfactual: pieces of evidence taken away at "
+              f"most. [default: {CounterfactualOptions().items}]")  # fmt: skip
+@click.option("--shuffles", type=click.IntRange(0, MOST_SHUFFLES), help="With --counterfactual: runs with wrong labels. "
+              f"[default: {CounterfactualOptions().shuffles}]")  # fmt: skip
 @AS_JSON
 @click.pass_obj
 def diagnose(lazy: Lazy, /, images: tuple[Path, ...], note: str, as_json: bool, **given: Any) -> None:
     """Diagnose 1 to 4 pictures of one patient, with cited and verified evidence, or decline and say why."""
+    asked = _counterfactual(given)
     service = lazy.service()
     pictures = []
     for number, image in enumerate(images, start=1):
@@ -102,22 +117,47 @@ def diagnose(lazy: Lazy, /, images: tuple[Path, ...], note: str, as_json: bool, 
         except PictureRefused as error:
             raise PictureRefused(error.reason, f"picture {number}: {error}") from error
     consultation = Consultation(tuple(pictures), note, given["age"], given["sex"], given["body_site"])
-    answer = asyncio.run(_answer(service, consultation, _options(given)))
+    answer, depends = asyncio.run(_answer(service, consultation, _options(given), asked))
     if as_json:
-        click.echo(printing.as_json(answer))
+        click.echo(printing.as_json(depends or answer))
         return
     click.echo("\n".join(printing.answer_lines(answer)))
     if given["explain"]:
         searches = {f"passages for the {part}": one for part, one in answer.trace.explanations.items()}
         click.echo("\n".join(explaining.explanation_lines(searches)))
+    if depends is not None:
+        click.echo("\n" + "\n".join(counterfactual_lines(depends)))
 
 
-async def _answer(service: Service, consultation: Consultation, options: DiagnosisOptions) -> Answer:
+async def _answer(
+    service: Service, consultation: Consultation, options: DiagnosisOptions, asked: CounterfactualOptions | None
+) -> tuple[Answer, Counterfactuals | None]:
     pipeline = await asyncio.to_thread(lambda: service.pipeline)
     try:
-        return await pipeline.diagnose(consultation, options)
+        if asked is None:
+            return await pipeline.diagnose(consultation, options), None
+        with bar("asking again", None) as advance:
+            moved = 0
+
+            def progress(done: int, of: int) -> None:
+                nonlocal moved
+                advance(done - moved, of)
+                moved = done
+
+            found = await counterfactuals(pipeline, consultation, options, asked, progress)
+        return found.answer, found
     finally:
         await service.close_models()
+
+
+def _counterfactual(given: dict[str, Any]) -> CounterfactualOptions | None:
+    """None where it was not asked for; then its own options would have no effect and are refused."""
+    chosen = {name: given[name] for name in ("items", "shuffles") if given[name] is not None}
+    if not given["counterfactual"]:
+        if chosen:
+            raise click.UsageError(f"--{' and --'.join(chosen)}: only with --counterfactual")
+        return None
+    return CounterfactualOptions(**chosen)
 
 
 def _options(given: dict[str, Any]) -> DiagnosisOptions:

@@ -370,6 +370,41 @@ def test_the_picture_at_fault_is_named_by_its_number(command: CommandLine, tmp_p
     assert command.json("diagnose", *[good] * 5, code=1)["error"]["reason"] == "consultation_refused"
 
 
+def test_a_counterfactual_says_what_the_answer_depends_on(command: CommandLine, tmp_path: Path, draw: Draw) -> None:
+    picture = written(tmp_path / "query.png", draw("psoriasis", 9))
+    asked = ("diagnose", picture, "--note", "plaque with silvery scale", "--counterfactual", "--shuffles", "2")
+    found = command.json(*asked)
+    ledger = {item["key"]: item for item in found["answer"]["ledger"]}
+    assert [item["key"] for item in found["items"]] == list(ledger)
+    assert len(found["shuffled"]) == 2
+    assert found["depends_on_labels"] is True
+    assert not found["again"]["changed"]
+    assert {"passage"} < {item["kind"] for item in ledger.values()}
+    assert {ledger[key]["kind"] for key in found["depends_on"]} <= {"case"}  # guidelines have no vote
+    assert found["cited_not_used"]
+    told = command(*asked).stdout
+    assert "Diagnosis (ranked)" in told
+    assert f"Counterfactuals ({found['runs']} runs; the answer: psoriasis" in told
+    assert "depends on the labels of the cases: yes" in told
+    assert f"depends on: {', '.join(found['depends_on']) or 'nothing'}" in told
+
+
+def test_what_was_left_out_for_want_of_runs_is_said(command: CommandLine, tmp_path: Path, draw: Draw) -> None:
+    picture = written(tmp_path / "query.png", draw("acne", 9))
+    told = command("diagnose", picture, "--counterfactual", "--items", "1", "--shuffles", "0").stdout
+    assert "not tested, for want of runs: E" in told
+    assert "depends on the labels" not in told
+
+
+def test_options_of_a_counterfactual_alone_are_refused(command: CommandLine, tmp_path: Path, draw: Draw) -> None:
+    picture = written(tmp_path / "query.png", draw("acne", 9))
+    result = command("diagnose", picture, "--items", "3", "--shuffles", "1")
+    assert result.exit_code == 2
+    assert "--items and --shuffles: only with --counterfactual" in result.stderr
+    way_around = ("--counterfactual", "--on-engine-failure", "abstain")
+    assert command.json("diagnose", picture, *way_around, code=1)["error"]["reason"] == "consultation_refused"
+
+
 def test_a_diagnosis_explains_its_searches(command: CommandLine, tmp_path: Path, draw: Draw) -> None:
     picture = written(tmp_path / "query.png", draw("psoriasis", 9))
     told = command("diagnose", picture, "--note", "flaky patches", "--fusion", "rrf", "--explain").stdout

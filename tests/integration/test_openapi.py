@@ -11,7 +11,8 @@ from api.errors import PROBLEM_JSON
 from runtime.service import Service
 
 ROUTES = {
-    "live", "ready", "diagnose", "search", "search_by_picture", "add_documents", "list_documents", "get_document",
+    "live", "ready", "diagnose", "diagnose_counterfactually", "search", "search_by_picture", "add_documents",
+    "list_documents", "get_document",
     "delete_document", "get_page", "get_page_image", "get_document_file", "get_case", "get_case_picture",
     "approve_version", "retire_version", "describe_version", "delete_version", "list_passages", "compare_versions",
     "find_places", "list_jobs", "get_job", "follow_job", "cancel_job", "retry_job", "list_audit",

@@ -8,9 +8,10 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
-from api import dataset_examples, examples
+from api import counterfactual_examples, dataset_examples, examples
+from api.counterfactuals import CounterfactualRequest
 from api.schemas import (
     DiagnosisRequest,
     DocumentDetail,
@@ -23,6 +24,7 @@ from api.schemas import (
     SearchRequest,
     SourceRequest,
 )
+from inference.counterfactual import CounterfactualOptions, Counterfactuals
 from inference.lookup import SearchResult
 from inference.types import Abstention, Diagnosis, DiagnosisOptions
 from knowledge.types import Dataset, ReferenceCase, Source
@@ -59,6 +61,13 @@ def test_a_form_carries_json_text() -> None:
         ),
         (DiagnosisRequest, {"options": {"leakguard": False}}, {"options.leakguard"}),
         (DiagnosisRequest, {"patient": "x"}, {"patient"}),
+        (DiagnosisRequest, {"counterfactual": {}}, {"counterfactual"}),
+        (
+            CounterfactualRequest,
+            {"counterfactual": {"items": 61, "shuffles": 11, "runs": 1}},
+            {"counterfactual.items", "counterfactual.shuffles", "counterfactual.runs"},
+        ),
+        (CounterfactualRequest, {"counterfactual": {"items": 0}}, {"counterfactual.items"}),
         (SearchRequest, {"text": " \n"}, {"text"}),
         (SearchRequest, {"text": "x", "k": 0}, {"k"}),
         (SearchRequest, {"text": "x", "k": True}, {"k"}),
@@ -135,10 +144,27 @@ def test_documented_answers_are_answers(kind: type[Any], value: dict[str, Any]) 
     assert set(value) <= set(msgspec.to_builtins(answer))
 
 
+def test_a_documented_counterfactual_is_one_and_consistent() -> None:
+    # By pydantic: its answer is one of two dataclasses, which msgspec only writes.
+    found = TypeAdapter(Counterfactuals).validate_python(counterfactual_examples.COUNTERFACTUALS)
+    assert isinstance(found.answer, Diagnosis)
+    assert {item.key for item in found.answer.ledger} == {one.key for one in found.items}
+    assert set(found.depends_on) == {one.key for one in found.items if one.without.changed}
+    assert found.runs == 2 + len(found.items) + len(found.shuffled) + 1
+
+
+def test_how_often_a_counterfactual_asks_may_be_left_out() -> None:
+    assert CounterfactualRequest.model_validate({}).asked() == CounterfactualOptions()
+    request = CounterfactualRequest.model_validate('{"note": "itchy", "counterfactual": {"items": 3, "shuffles": 0}}')
+    assert request.asked() == CounterfactualOptions(3, 0)
+    assert request.consultation([]).note == "itchy"
+
+
 @pytest.mark.parametrize(
     ("model", "value"),
     [
         (DiagnosisRequest, examples.CONSULTATION),
+        (CounterfactualRequest, {**examples.CONSULTATION, "counterfactual": {"items": 12, "shuffles": 3}}),
         (SearchRequest, examples.SEARCH),
         (SourceRequest, examples.SOURCE),
         (PictureSearchRequest, examples.PICTURE_SEARCH),
