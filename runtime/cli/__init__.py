@@ -9,13 +9,13 @@ from runtime.cli.group import main
 from runtime.cli.indexing import indexes, reindex
 from runtime.cli.ingesting import ingest
 from runtime.cli.jobs import jobs
-from runtime.cli.measuring import evaluate
+from runtime.cli.measuring import ablate, evaluate
 from runtime.cli.models import labels, models
 from runtime.cli.operating import doctor, serve
 
 for command in (
     ingest, documents, datasets, cases, jobs, audit, coverage_command, reindex, indexes, search, diagnose, serve, doctor,
-    evaluate, export_, import_, archive, models, labels,
+    evaluate, ablate, export_, import_, archive, models, labels,
 ):  # fmt: skip
     main.add_command(command)
 

@@ -90,6 +90,7 @@ def main(ctx: click.Context, home: Path | None, configuration: str | None, actor
     Check:   dermacite doctor
              dermacite evaluate retrieval FOLDER    how well passages are found, on questions with judged answers
              dermacite evaluate cases FOLDER        how well cases are found, and whether anything leaks
+             dermacite ablate PLAN                  what each part of retrieval is worth, with a report
     Choose:  DERMACITE_PRESET=R2, or preset = "R2" in settings.toml (embedded, R0 to R4, S: docs/settings.md)
 
     It supports a decision and never takes one.
