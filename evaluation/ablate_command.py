@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from evaluation.measures.tools import tools_here
 from evaluation.records import read_records
 from evaluation.report import write_report
 from evaluation.running import Asked, results_of, run_plan
@@ -59,8 +60,8 @@ def ablate(
     done = run_plan(asked)
     results: dict[str, dict[str, int]] = {}
     if not dry:
-        write_report(folder, done.picture)
         records = list(read_records(RunFolder(folder).records))
+        write_report(folder, done.picture, tools_here(records), bar)
         results = {one.arm: results_of(records, one.arm) for one in done.estimates}
     if as_json:
         told = {"run": str(folder), "estimates": [asdict(one) for one in done.estimates], "results": results}

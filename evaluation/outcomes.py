@@ -6,6 +6,7 @@ from typing import Final
 
 from evaluation.datasets import Item
 from evaluation.records import CaseRecord, EvidenceRecord, Result
+from inference.citations import is_verbatim
 from inference.engines.errors import EngineError
 from inference.labelsets import LabelSet
 from inference.types import (
@@ -81,6 +82,7 @@ def record_of(
         raw=tuple(text for stage in trace.stages for text in stage.raw),
         caption=_caption(narrative), reference_caption=item.caption or None,
         citations=checked.total if checked else 0, citations_verified=checked.verified if checked else 0,
+        citations_verbatim=_verbatim(answer),
         statements=len(statements),
         statements_supported=sum(one.verdict is Verdict.SUPPORTED for one in statements),
         prompt_tokens=_tokens([stage.prompt_tokens for stage in trace.stages]),
@@ -129,6 +131,12 @@ def _statements(answer: Answer, narrative: Narrative | None) -> Iterator[Stateme
     if isinstance(answer, Diagnosis):
         yield from answer.report
         yield from (one for one in (narrative.statements if narrative else ()) if one not in answer.report)
+
+
+def _verbatim(answer: Answer) -> int:
+    """How many of the report's citations quote what is stored."""
+    report = answer.report if isinstance(answer, Diagnosis) else ()
+    return sum(is_verbatim(one) for statement in report for one in statement.citations)
 
 
 def _caption(narrative: Narrative | None) -> str | None:

@@ -6,13 +6,14 @@ from pathlib import Path
 import click
 
 from evaluation.errors import RunRefused
+from evaluation.measures.tools import tools_here
 from evaluation.predictions import read_predictions
 from evaluation.records import line_of
 from evaluation.report import write_report
 from evaluation.running import results_of
 from evaluation.runs import FORMAT, RunFolder, as_text, write_whole
 from runtime import printing
-from runtime.cli.group import AS_JSON
+from runtime.cli.group import AS_JSON, bar
 
 
 @click.command()
@@ -42,7 +43,7 @@ def rescore(file: Path, out: Path | None, as_json: bool) -> None:
             "arms": arms,
         }
         write_whole(folder.description, as_text(description))
-        write_report(folder.root)
+        write_report(folder.root, tools=tools_here(records), watched=bar)
     results = {arm: results_of(records, arm) for arm in arms}
     if as_json:
         click.echo(printing.as_json({"run": str(folder.root), "results": results}))

@@ -15,6 +15,11 @@ _QUANTITY = re.compile(
     r"\d+(?:[.,:/–-]\d+)*(?:\s?(?:[%‰]|(?:[µμ]g|mcg|mg|g|kg|ml|mm|cm|nm|mJ|J|IU|units?)\b))?", re.IGNORECASE
 )
 
+NOT_IN_LEDGER = "cites evidence that is not in the ledger"
+OUTSIDE = "the quote lies outside the cited evidence"
+NOT_STORED = "the quote is not in the stored text"
+UNREADABLE = "the cited text cannot be read"
+
 
 class CitationVerifier:
     """Reads the stored text itself, never the copy in the ledger: a ledger can be wrong, and then it must show."""
@@ -39,15 +44,15 @@ class CitationVerifier:
     ) -> Citation:
         evidence = ledger.get(citation.evidence)
         if evidence is None:
-            return replace(citation, verdict=Verdict.UNSUPPORTED, problem="cites evidence that is not in the ledger")
+            return replace(citation, verdict=Verdict.UNSUPPORTED, problem=NOT_IN_LEDGER)
         if not evidence.start <= citation.start < citation.end <= evidence.end:
-            return replace(citation, verdict=Verdict.UNSUPPORTED, problem="the quote lies outside the cited evidence")
+            return replace(citation, verdict=Verdict.UNSUPPORTED, problem=OUTSIDE)
         try:
             stored = self._stored_text(evidence, texts)
         except (NotFound, BlobCorrupt) as error:
-            return replace(citation, verdict=Verdict.UNSUPPORTED, problem=str(error))
+            return replace(citation, verdict=Verdict.UNSUPPORTED, problem=f"{UNREADABLE}: {error}")
         if stored[citation.start : citation.end] != citation.quote:
-            return replace(citation, verdict=Verdict.UNSUPPORTED, problem="the quote is not in the stored text")
+            return replace(citation, verdict=Verdict.UNSUPPORTED, problem=NOT_STORED)
         verdict, problem = judge(statement.text, citation.quote)
         page = self._page(evidence, citation.start)
         return replace(citation, page=page, verdict=verdict, problem=problem, ocr=evidence.ocr)
@@ -106,6 +111,11 @@ def count(report: Sequence[Statement]) -> CitationCheck:
     """How many citations of a report are supported."""
     verdicts = [citation.verdict for statement in report for citation in statement.citations]
     return CitationCheck(verdicts.count(Verdict.SUPPORTED), len(verdicts))
+
+
+def is_verbatim(citation: Citation) -> bool:
+    """Whether a citation that was checked quotes its evidence byte for byte, whatever that says about the statement."""
+    return not (citation.problem or "").startswith((NOT_IN_LEDGER, OUTSIDE, NOT_STORED, UNREADABLE))
 
 
 def _plain(text: str) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from evaluation.measures.bert_score import BertScorer
+from evaluation.measures.bert_score import BertScorer, bert_scorer
 from evaluation.records import CaseRecord
 
 Similarity = Callable[[CaseRecord], float | None]  # picture and caption of a record; None where there is no picture
@@ -25,3 +25,9 @@ class Tools:
     similarity: Similarity | None = None
     bleurt: PairScores | None = None
     shelf: Mapping[str, int] | None = None
+
+
+def tools_here(records: Sequence[CaseRecord]) -> Tools:
+    """What comes with this project: the embedded text encoder, loaded only where a caption has a reference."""
+    captions = any(record.caption and record.reference_caption for record in records)
+    return Tools(bert=bert_scorer()) if captions else Tools()

@@ -34,10 +34,14 @@ def report(run: Path, pictures: Path | None, as_json: bool) -> None:
     No model and no knowledge base is needed, and nothing is asked again. The same records give the same report, to the byte,
     but for its last section: timings. A measure that cannot be had from the records is left out with its reason.
     """
-    from evaluation.report import MARKDOWN, write_report  # here, because it reads half of this program
+    # Here, because they read half of this program.
+    from evaluation.measures.tools import tools_here
+    from evaluation.report import MARKDOWN, write_report
+    from evaluation.report.reading import read_run
 
     given = None if pictures is None else FolderPictures(pictures, run)
-    written = write_report(run, given, watched=bar)
+    records = [one for of_arm in read_run(run).records.values() for one in of_arm]
+    written = write_report(run, given, tools_here(records), bar)
     made = {"html": str(written), "markdown": str(written.with_name(MARKDOWN))}
     click.echo(printing.as_json(made) if as_json else f"written: {made['html']}\n         {made['markdown']}")
 

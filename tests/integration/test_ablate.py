@@ -226,7 +226,7 @@ def test_a_dry_run_says_what_it_would_cost_and_writes_no_record(run: Path, tmp_p
 def test_the_command_runs_reports_and_says_how_it_is_used(run: Path, tmp_path: Path) -> None:
     arms = '[[arms]]\nname = "one"\n[[arms]]\nname = "two"\ncontrol = "shuffled"\n'
     plan = write_plan(tmp_path / "plan.toml", 'home = "${HOME_OF_RUN}"', arms=arms, more="limit = 3")
-    given = ["--set", f"HOME_OF_RUN={run / 'home'}", "--out", tmp_path / "out"]
+    given = ["--set", f"HOME_OF_RUN={run / 'home'}", "--out", str(tmp_path / "out")]
     result = command("ablate", plan, *given, "--json")
     assert result.exit_code == 0, result.output
     assert sum(json.loads(result.stdout)["results"]["one"].values()) == 3

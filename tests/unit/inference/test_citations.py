@@ -4,7 +4,17 @@ from dataclasses import replace
 
 import pytest
 
-from inference.citations import CitationVerifier, count, judge, quantities
+from inference.citations import (
+    NOT_IN_LEDGER,
+    NOT_STORED,
+    OUTSIDE,
+    UNREADABLE,
+    CitationVerifier,
+    count,
+    is_verbatim,
+    judge,
+    quantities,
+)
 from inference.types import Citation, CitationCheck, Evidence, EvidenceKind, Statement, Verdict
 from tests.fakes import Corpus, case_of, patch_of, sha256
 
@@ -134,7 +144,7 @@ def test_a_tampered_text_supports_nothing(filled: Corpus) -> None:
 
 def test_a_lost_text_supports_nothing(filled: Corpus) -> None:
     filled.blobs.delete(sha256(TEXT))
-    assert verdict(filled, cite("Review")) == (Verdict.UNSUPPORTED, "no such stored file")
+    assert verdict(filled, cite("Review")) == (Verdict.UNSUPPORTED, f"{UNREADABLE}: no such stored file")
 
 
 def test_a_deleted_document_supports_nothing(filled: Corpus) -> None:
@@ -142,7 +152,7 @@ def test_a_deleted_document_supports_nothing(filled: Corpus) -> None:
     found, problem = verdict(filled, cite("Review"))
     assert found is Verdict.UNSUPPORTED
     assert problem is not None
-    assert problem.startswith("no such version")
+    assert "no such version" in problem
 
 
 def test_a_ledger_that_lies_is_not_believed(filled: Corpus) -> None:
@@ -199,3 +209,11 @@ def test_numbers_that_only_look_alike_are_unsupported(statement: str, quote: str
 
 def test_a_number_may_be_spaced_otherwise() -> None:
     assert judge("use 0.1 % cream", "apply 0.1% cream")[0] is Verdict.PARTLY
+
+
+def test_verbatim_is_what_is_stored_whatever_it_says_of_the_statement() -> None:
+    found = Citation("E1", "quote", 0, 5)
+    assert is_verbatim(replace(found, verdict=Verdict.SUPPORTED))
+    assert is_verbatim(replace(found, problem="the cited text does not say 5 mg"))
+    for problem in (NOT_IN_LEDGER, OUTSIDE, NOT_STORED, f"{UNREADABLE}: no such version"):
+        assert not is_verbatim(replace(found, problem=problem))
