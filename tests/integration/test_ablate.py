@@ -16,6 +16,7 @@ from click.testing import CliRunner
 
 from evaluation.errors import DatasetOverlaps, PlanRefused, RunRefused
 from evaluation.records import CaseRecord, Result, read_records
+from evaluation.report import without_timings, write_report
 from evaluation.running import Asked, run_plan
 from runtime.cli import main
 
@@ -115,17 +116,21 @@ def test_a_run_that_is_there_is_not_begun_again(run: Path, tmp_path: Path) -> No
     assert (run / "cases.jsonl").read_bytes() == before
 
 
-def test_killed_at_random_points_and_resumed_it_is_the_same_run(run: Path, tmp_path: Path) -> None:
-    plan = write_plan(tmp_path / "plan.toml", f'home = "{run / "home"}"', more="limit = 20")
-    killed, drawn = tmp_path / "killed", random.Random(os.urandom(8))
+def test_killed_at_random_points_and_resumed_it_is_the_same_run_with_the_same_report(run: Path, tmp_path: Path) -> None:
+    arms = "".join(f'[[arms]]\nname = "{one}"\ncontrol = "{one}"\n' for one in ("random", "shuffled", "noise"))
+    plan = write_plan(tmp_path / "plan.toml", f'home = "{run / "home"}"', arms=arms, more="limit = 8")
+    whole, killed, drawn = tmp_path / "whole" / "run", tmp_path / "killed" / "run", random.Random(os.urandom(8))
+    run_plan(Asked(plan, whole))
     for _ in range(2):
-        _kill_after(plan, killed, drawn.randrange(1, 40))
+        _kill_after(plan, killed, drawn.randrange(1, 9))
         time.sleep(0.05)
     with (killed / "cases.jsonl").open("ab") as file:
         file.write(b'{"case": "cut sho')
-    assert len(list(read_records(killed / "cases.jsonl"))) < 120
+    assert len(list(read_records(killed / "cases.jsonl"))) < 24
     run_plan(Asked(plan, killed, resume=True))
-    assert records_of(killed) == records_of(run)
+    assert records_of(killed) == records_of(whole)
+    reports = [without_timings(write_report(one).read_text("utf-8")) for one in (whole, killed)]
+    assert reports[0] == reports[1]
 
 
 def _kill_after(plan: Path, out: Path, more: int) -> None:
