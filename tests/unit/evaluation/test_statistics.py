@@ -265,6 +265,7 @@ def test_parts_are_named_and_small_ones_marked() -> None:
 
 def test_no_observation_leaves_a_share_open() -> None:
     assert wilson(0, 0) == (0, 1)
+    assert all(0 <= wilson(hits, n)[0] <= wilson(hits, n)[1] <= 1 for n in range(1, 500, 7) for hits in (0, n))
     assert mcnemar([], []).discordance == 0
     assert mcnemar([True, True], [False, True]).discordance == 1 / 2
 
