@@ -47,7 +47,8 @@ def _verdict(one: Comparison, adjusted: float, level: float, alpha: float) -> Ve
     low, high = quantiles(one.draws, level)
     apart = low > 0 or high < 0
     if adjusted > alpha or not apart:
-        why = "the interval for so many comparisons holds 0" if not apart else "could be chance, given how many comparisons there are"
+        chance = "could be chance, given how many comparisons there are"
+        why = chance if apart else "the interval for so many comparisons holds 0"
         return Verdict(None, adjusted, low, high, level, f"no difference shown: {why}")
     if one.better is Better.NEITHER:
         return Verdict(None, adjusted, low, high, level, "they differ, and neither way is better")
