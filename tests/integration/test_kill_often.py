@@ -264,8 +264,8 @@ class World:
         for one in attempt.said("outcome"):
             if one["state"] in {Outcome.ADDED, Outcome.UNCHANGED} and one["version"] and work != "cases":
                 # A job that goes on tells first what it had told before: that version may have been deleted since.
-                before = one["version"] in self.passages and one["version"] not in self.states
-                deleted = before and work in {"resume", "worker"}
+                gone_before = one["version"] in self.passages and one["version"] not in self.states
+                deleted = gone_before and work in {"resume", "worker"}
                 assert one["version"] in now or deleted, "an acknowledged version is not there"
         for one in attempt.said("approved"):
             assert now[one["version"]].state is LIVE
