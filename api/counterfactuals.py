@@ -12,14 +12,12 @@ from pydantic import Field
 
 from api import counterfactual_examples, examples
 from api.backend import Backend
-from api.diagnoses import admitted
+from api.diagnoses import pictures_of
 from api.leaving import unless_left
 from api.openapi import body_example, example, problems
 from api.schemas import DiagnosisRequest, JsonText
 from inference import counterfactual
 from inference.counterfactual import MOST_ITEMS, MOST_SHUFFLES, CounterfactualOptions, Counterfactuals
-from inference.errors import ConsultationRefused
-from inference.types import MAX_PICTURES
 
 _DEFAULT = CounterfactualOptions()
 
@@ -80,9 +78,7 @@ async def diagnose_counterfactually(
     how many is set by `counterfactual`. A failing model is an error: `on_engine_failure` is refused here.
     Closing the connection ends the work.
     """
-    if not 1 <= len(data.images) <= MAX_PICTURES:
-        raise ConsultationRefused(f"send 1 to {MAX_PICTURES} pictures, not {len(data.images)}")
-    pictures = await admitted(backend, data.images)
+    pictures = await pictures_of(backend, data.images)
     pipeline = await backend.answer(lambda: backend.service.pipeline)
     consultation, options = data.request.consultation(pictures), data.request.diagnosis_options()
     work = partial(counterfactual.counterfactuals, pipeline, consultation, options, data.request.asked())

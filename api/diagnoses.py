@@ -23,6 +23,13 @@ from knowledge.errors import PictureRefused
 from knowledge.pictures import Picture
 
 
+async def pictures_of(backend: Backend, images: Sequence[UploadFile]) -> list[Picture]:
+    """The pictures of a consultation. Raises ConsultationRefused for none or too many, and as `admitted` does."""
+    if not 1 <= len(images) <= MAX_PICTURES:
+        raise ConsultationRefused(f"send 1 to {MAX_PICTURES} pictures, not {len(images)}")
+    return await admitted(backend, images)
+
+
 async def admitted(backend: Backend, files: Sequence[UploadFile]) -> list[Picture]:
     """The pictures of a request, decoded. Raises PicturesRefused naming each bad one by its number, from 1."""
     pictures, faults = [], []
@@ -60,9 +67,7 @@ async def diagnose(
     `disease`, `report` (words as they are written), `citations`, and at the end `outcome`, or `error` with a problem.
     Closing the connection ends the work.
     """
-    if not 1 <= len(data.images) <= MAX_PICTURES:
-        raise ConsultationRefused(f"send 1 to {MAX_PICTURES} pictures, not {len(data.images)}")
-    pictures = await admitted(backend, data.images)
+    pictures = await pictures_of(backend, data.images)
     pipeline = await backend.answer(lambda: backend.service.pipeline)
     consultation, options = data.request.consultation(pictures), data.request.diagnosis_options()
     pipeline.admit(consultation, options)
