@@ -5,7 +5,7 @@
     @get("/knowledge", role=Role.CURATOR, page=True, ...)   a page: who is not signed in is sent to /sign-in
 
 `api.door` holds every request to it, and an application with a route that says nothing does not start.
-A handler that must know more asks `caller_of(request)`.
+A handler that must know more asks `caller_of(request)`, and `must_be` where what it does depends on what it is sent.
 """
 
 from dataclasses import dataclass
@@ -13,10 +13,12 @@ from typing import Any, Final
 
 from litestar.connection import ASGIConnection
 
+from api.errors import RoleTooLow
 from runtime.keys import Role
 
 EVERYBODY: Final = "everybody"
 SIGN_IN: Final = "/sign-in"
+COOKIE: Final = "dermacite"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,3 +43,14 @@ def caller_of(connection: ASGIConnection[Any, Any, Any, Any]) -> Caller | None:
     """Who sent this request; None for a stranger, whom only routes for everybody serve."""
     caller: Caller | None = connection.scope.get("user")
     return caller
+
+
+def cookie_name(public_url: str | None) -> str:
+    """Behind TLS a browser sees to it that no other host of the domain, and no plain page, can have set the cookie."""
+    return COOKIE if public_url is None else f"__Host-{COOKIE}"
+
+
+def must_be(caller: Caller, needed: Role, what: str = "This", needs: str = "needs") -> None:
+    """Raises RoleTooLow naming the role that `what` needs."""
+    if not caller.role.may(needed):
+        raise RoleTooLow(f"{what} {needs} the role {needed}; this key has the role {caller.role}.")

@@ -79,6 +79,30 @@ class OriginRefused(ApiError):
     reason = "origin_refused"
 
 
+class KeyNeeded(ApiError):
+    """Nobody whom this service knows: no key, or one that opens nothing."""
+
+    reason = "key_needed"
+
+    def __init__(self, message: str, reason: str | None = None) -> None:
+        super().__init__(message)
+        self.reason = reason or self.reason
+        wrong = ', error="invalid_token"' if reason else ""
+        self.headers = {"WWW-Authenticate": f'Bearer realm="dermacite"{wrong}'}
+
+
+class RoleTooLow(ApiError):
+    """The caller is known, and may not do this."""
+
+    reason = "role_too_low"
+
+
+class CsrfRefused(ApiError):
+    """A request that carries the cookie of a session and not the token of its pages: another page may have sent it."""
+
+    reason = "csrf_refused"
+
+
 class PicturesRefused(ApiError):
     """At least one picture of a request cannot be used; `errors` has one entry for each of those."""
 
@@ -177,9 +201,14 @@ TABLE: dict[type[Exception], Row] = {
     runtime_errors.NothingToRollBack: Row(409, "Nothing to return to"),
     runtime_errors.JobStopped: Row(409, "The job was stopped"),
     runtime_errors.WriterBusy: Row(503, "Another writer is at work"),
+    runtime_errors.KeyRefused: Row(401, "The key opens nothing"),
+    runtime_errors.KeyNotMade: Row(422, "The key cannot be made"),
     ApiError: Row(500, "The request failed"),
     HostRefused: Row(421, "Misdirected request"),
     OriginRefused: Row(403, "Foreign origin"),
+    KeyNeeded: Row(401, "A key is needed"),
+    RoleTooLow: Row(403, "The role is too low"),
+    CsrfRefused: Row(403, "The token of the page is missing"),
     PicturesRefused: Row(422, "Pictures refused", _FILE_STATUS),
     DocumentsRefused: Row(422, "Documents refused"),
     UploadRefused: Row(422, "Upload refused"),

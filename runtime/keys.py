@@ -9,6 +9,7 @@ import hmac
 import re
 import secrets
 from base64 import urlsafe_b64encode
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -16,10 +17,11 @@ from typing import Final
 
 from knowledge.errors import StorageFailed
 from knowledge.registry.keys import AccessKey, Keys
-from runtime.errors import RuntimeRefused
+from runtime.errors import KeyNotMade, KeyRefused
 
 PREFIX: Final = "dmc"
 DEFAULT_DAYS = 365
+MOST_DAYS = 3_650
 SESSION_HOURS = 8
 _SECRET_BYTES = 32
 _KEY = re.compile(r"dmc_([0-9a-f]{12})_([A-Za-z0-9_-]{43})")
@@ -39,20 +41,6 @@ class Role(StrEnum):
         """Whether this role reaches up to `needed`."""
         ladder = list(Role)
         return ladder.index(self) >= ladder.index(needed)
-
-
-class KeyRefused(RuntimeRefused):
-    """A key or session that opens nothing; `reason` says why, but only to whoever has the right secret."""
-
-    def __init__(self, reason: str, message: str) -> None:
-        super().__init__(message)
-        self.reason = reason
-
-
-class KeyWrong(RuntimeRefused):
-    """A key cannot be made as asked."""
-
-    reason = "key_wrong"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +68,22 @@ class KeyRing:
         return any(key.usable(at) for key in self._keys.all())
 
     def create(self, name: str, role: Role, days: int, actor: str) -> tuple[str, AccessKey]:
-        """A new key: its text, which nobody can show again, and what is known of it. Raises KeyWrong."""
+        """A new key: its text, which nobody can show again, and what is known of it. Raises KeyNotMade."""
         if not re.fullmatch(NAME, name):
-            raise KeyWrong("the name of a key has 1 to 100 letters, digits, spaces or any of . _ @ + -")
+            raise KeyNotMade("the name of a key has 1 to 100 letters, digits, spaces or any of . _ @ + -")
         key_id, secret = secrets.token_hex(6), secrets.token_urlsafe(_SECRET_BYTES)
         moment = datetime.now(UTC)
         key = AccessKey(key_id, name, role.value, _at(moment), _at(moment + timedelta(days=days)))
         self._keys.add(key, _digest(secret), actor)
         return f"{PREFIX}_{key_id}_{secret}", key
+
+    def all(self) -> Sequence[AccessKey]:
+        """Every key, the earliest first."""
+        return self._keys.all()
+
+    def revoke(self, key_id: str, actor: str) -> AccessKey:
+        """It and its sessions open nothing from now on. Raises NotFound."""
+        return self._keys.revoke(key_id, actor)
 
     def check(self, text: str) -> AccessKey:
         """The key of this text. Raises KeyRefused."""
@@ -134,6 +130,11 @@ class KeyRing:
                 self._keys.used(key.id, day)
             except StorageFailed:
                 return
+
+
+def state_of(key: AccessKey) -> str:
+    """`revoked`, `expired`, or `usable`."""
+    return "revoked" if key.revoked_at else "usable" if key.usable(_at()) else "expired"
 
 
 def csrf_token(token: str) -> str:

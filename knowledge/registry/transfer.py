@@ -18,8 +18,8 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, ProgrammingError
 import knowledge.migrations
 from knowledge.errors import KnowledgeError
 from knowledge.registry.database import SCHEMA_HEAD, Database
-from knowledge.registry.rows import blobs_used, generation_of
 from knowledge.registry.keys import KEY
+from knowledge.registry.rows import blobs_used, generation_of
 from knowledge.registry.tables import AUDIT, METADATA, STAYING
 
 ARCHIVE: Final = "archive"

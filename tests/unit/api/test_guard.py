@@ -8,7 +8,7 @@ from litestar.testing import TestClient
 from api.content import ranged, whole
 from api.documents import shown_name
 from api.errors import HANDLERS
-from api.guard import LoopbackOnly, add_security_headers, is_loopback
+from api.guard import OwnNames, add_security_headers, is_loopback
 
 BODY = b"0123456789"
 
@@ -25,7 +25,7 @@ async def all_of_it() -> Response[bytes]:
 
 APP = Litestar(
     [file, all_of_it],
-    middleware=[LoopbackOnly()],
+    middleware=[OwnNames()],
     before_send=[add_security_headers],
     exception_handlers=HANDLERS,
     logging_config=None,
