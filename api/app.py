@@ -25,10 +25,11 @@ from api.errors import HANDLERS
 from api.guard import OwnNames, add_hsts, add_security_headers
 from api.health import Readiness, live, ready
 from api.jobs import cancel_job, follow_job, get_job, list_jobs, retry_job
+from api.limits import Rate, Turns
 from api.openapi import openapi_config
 from api.pages import get_document_file, get_page, get_page_image
 from api.search import search, search_by_picture
-from api.sessions import sign_in, sign_out
+from api.sessions import SIGN_INS_PER_MINUTE, sign_in, sign_out
 from api.versions import (
     approve_version,
     compare_versions,
@@ -57,15 +58,24 @@ def create_app(service: Service, *, keyless: bool = True) -> Litestar:
     has no keys it serves everybody, but for a `public_url` or without `keyless`: then nobody.
     """
     readiness, backend = Readiness(service), Backend(service)
-    public_url = service.settings.public_url
+    settings = service.settings
+    public_url = settings.public_url
     cookie = cookie_name(public_url)
     return Litestar(
         route_handlers=_routes(service),
-        dependencies={"backend": _always(backend), "readiness": _always(readiness), "actor": Provide(acting)},
+        dependencies={
+            "backend": _always(backend),
+            "readiness": _always(readiness),
+            "actor": Provide(acting),
+            "sign_ins": _always(Rate(SIGN_INS_PER_MINUTE)),
+        },
         lifespan=[_lifespan(backend, readiness)],
         middleware=[
             OwnNames(public_url),
-            Door(lambda: service.keys, cookie, keyless=keyless and public_url is None),
+            Door(
+                lambda: service.keys, cookie, Rate(settings.requests_per_minute), keyless=keyless and public_url is None
+            ),
+            Turns(settings.answers, settings.answers_waiting, settings.answer_seconds),
         ],
         before_send=[add_security_headers, add_hsts] if public_url else [add_security_headers],
         exception_handlers=HANDLERS,

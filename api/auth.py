@@ -4,7 +4,9 @@
     @get("/sign-in", role=EVERYBODY, ...)                   also strangers
     @get("/knowledge", role=Role.CURATOR, page=True, ...)   a page: who is not signed in is sent to /sign-in
 
-`api.door` holds every request to it, and an application with a route that says nothing does not start.
+`api.door` holds every request to it, and an application with a route that says nothing does not start. In the same way a
+route says `answers=True` when it computes, so that it waits for its turn (`api.limits`), and `rated=False` when it counts for
+no rate.
 A handler that must know more asks `caller_of(request)`, and `must_be` where what it does depends on what it is sent.
 """
 

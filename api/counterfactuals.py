@@ -55,7 +55,8 @@ class CounterfactualForm:
 
 
 @post(
-    "/v1/diagnoses/counterfactual", status_code=200, role=Role.RESEARCHER, operation_id="diagnose_counterfactually",
+    "/v1/diagnoses/counterfactual", status_code=200, role=Role.RESEARCHER, answers=True,
+    operation_id="diagnose_counterfactually",
     summary="Ask what a diagnosis depends on", tags=["answers"],
     responses={
         200: example(

@@ -42,9 +42,9 @@ async def list_datasets(backend: NamedDependency[Backend]) -> DatasetList:
 
 
 @get(
-    "/v1/datasets/{name:str}", role=Role.RESEARCHER, operation_id="get_dataset",
+    "/v1/datasets/{name:str}", role=Role.RESEARCHER, answers=True, operation_id="get_dataset",
     summary="Report on a dataset", tags=["datasets"],
-    responses={200: example(DatasetReport, examples.REPORT), **problems(400, 404, 503)},
+    responses={200: example(DatasetReport, examples.REPORT), **problems(400, 404, 503, 504)},
 )  # fmt: skip
 async def get_dataset(name: DatasetName, backend: NamedDependency[Backend]) -> DatasetReport:
     """Licences and their terms, what became of every label, cases by label, skin tone and split, pictures that come twice.
@@ -95,9 +95,9 @@ async def delete_case(case_id: CaseId, backend: NamedDependency[Backend], actor:
 
 
 @get(
-    "/v1/coverage", role=Role.RESEARCHER, operation_id="get_coverage",
+    "/v1/coverage", role=Role.RESEARCHER, answers=True, operation_id="get_coverage",
     summary="See what has no guideline", tags=["datasets"],
-    responses={200: example(Coverage, examples.COVERAGE), **problems(503)},
+    responses={200: example(Coverage, examples.COVERAGE), **problems(503, 504)},
 )  # fmt: skip
 async def get_coverage(backend: NamedDependency[Backend]) -> Coverage:
     """Labels of which no guideline passage speaks, and guidelines that no kept answer ever showed."""

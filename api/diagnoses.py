@@ -15,6 +15,7 @@ from api.auth import caller_of
 from api.backend import Backend
 from api.errors import Fault, PicturesRefused
 from api.leaving import unless_left
+from api.limits import answer_until
 from api.openapi import EVENT_STREAM, example, problems, with_events
 from api.plain import must_be_plain
 from api.schemas import DiagnosisForm
@@ -48,7 +49,7 @@ async def admitted(backend: Backend, files: Sequence[UploadFile]) -> list[Pictur
 
 
 @post(
-    "/v1/diagnoses", status_code=200, role=Role.READER, operation_id="diagnose",
+    "/v1/diagnoses", status_code=200, role=Role.READER, answers=True, operation_id="diagnose",
     summary="Ask for a diagnosis", tags=["answers"],
     responses={
         200: example(
@@ -78,5 +79,5 @@ async def diagnose(
     consultation, options = data.request.consultation(pictures), data.request.diagnosis_options()
     pipeline.admit(consultation, options)
     if EVENT_STREAM in request.headers.get("accept", ""):
-        return ServerSentEvent(told(pipeline.events(consultation, options)))
+        return ServerSentEvent(told(pipeline.events(consultation, options), answer_until(request)))
     return Response(await unless_left(request, partial(pipeline.diagnose, consultation, options)))

@@ -21,6 +21,7 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 
 from api.auth import EVERYBODY, SIGN_IN, Caller, must_be
 from api.errors import CsrfRefused, KeyNeeded
+from api.limits import Rate
 from knowledge.registry.keys import AccessKey
 from runtime.errors import KeyRefused
 from runtime.keys import KeyRing, Role, csrf_token
@@ -29,6 +30,7 @@ T = TypeVar("T")
 
 CSRF_HEADER = "x-csrf-token"
 BEARER = "bearer"
+STRANGERS, KEYLESS = "strangers", "keyless"  # who share one measure each; no id of a key
 _CHECKS = 4  # keys looked up at once; each is one indexed read of a row
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})  # change and compute nothing worth another page's while
 
@@ -38,25 +40,29 @@ class Door(ASGIMiddleware):
 
     scopes = (ScopeType.HTTP,)
 
-    def __init__(self, ring: Callable[[], KeyRing], cookie: str, *, keyless: bool) -> None:
+    def __init__(self, ring: Callable[[], KeyRing], cookie: str, rate: Rate, *, keyless: bool) -> None:
         self._ring = ring
         self._cookie = cookie
+        self._rate = rate
         self._keyless = keyless
         self._needed = False  # keys are never forgotten, so this is asked until it is true
         self._limiter = anyio.CapacityLimiter(_CHECKS)
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
-        """Raises KeyNeeded, RoleTooLow or CsrfRefused."""
+        """Raises KeyNeeded, TooManyRequests, CsrfRefused or RoleTooLow."""
         handler = scope["route_handler"]
         needed = role_of(handler, scope["method"])
         if needed is not None:
             try:
                 caller = await self._caller(scope)
             except KeyNeeded:
+                self._rate.spend(STRANGERS)
                 if handler.opt.get("page"):
                     await _sent_to_sign_in(send)
                     return
                 raise
+            if handler.opt.get("rated", True):
+                self._rate.spend(caller.key_id or KEYLESS)
             _admit(caller, needed, scope)
             scope["user"] = caller
         await next_app(scope, receive, send)

@@ -150,7 +150,7 @@ NOT_READY = {
 
 
 @get(
-    "/health/ready", role=Role.READER, operation_id="ready", summary="Can answers be trusted?", tags=["health"],
+    "/health/ready", role=Role.READER, rated=False, operation_id="ready", summary="Can answers be trusted?", tags=["health"],
     responses={200: example(Ready, READY), 503: example(Ready, NOT_READY, "Not ready, and why"), **problems()},
 )  # fmt: skip
 async def ready(readiness: NamedDependency[Readiness]) -> Response[Ready]:

@@ -54,6 +54,7 @@ _PROBLEMS: dict[int, tuple[str, str, str]] = {
     416: ("range_not_satisfiable", "Range not satisfiable", "The range lies outside the file, which has 8114 bytes."),
     421: ("host_refused", "Misdirected request", "This service answers under loopback names only."),
     422: ("truncated", "Pictures refused", "Picture 1: The file ends before the picture does. Send it again."),
+    429: ("too_many_requests", "Too many requests", "More than 1200 requests in a minute. Wait 3 s before the next."),
     451: ("licence_forbids", "The licence does not allow it", "The licence of this case does not allow showing it."),
     500: ("internal_error", "Internal error", "Something failed that should not. The log names this instance."),
     502: (
@@ -69,7 +70,7 @@ _PROBLEMS: dict[int, tuple[str, str, str]] = {
     ),
 }
 _ALWAYS = (403, 421, 500)  # foreign pages and names, and what nobody expects
-_BEHIND_THE_DOOR = (401,)  # of a route that does not serve everybody
+_BEHIND_THE_DOOR = (401, 429)  # of a route that does not serve everybody
 
 
 def problems(*statuses: int, everybody: bool = False) -> dict[int, ResponseSpec]:

@@ -28,8 +28,9 @@ def _search(
 
 
 @post(
-    "/v1/search", status_code=200, role=Role.READER, operation_id="search", summary="Search by words", tags=["answers"],
-    responses={200: _FOUND, **problems(400, 413, 422, 503)},
+    "/v1/search", status_code=200, role=Role.READER, answers=True, operation_id="search",
+    summary="Search by words", tags=["answers"],
+    responses={200: _FOUND, **problems(400, 413, 422, 503, 504)},
     operation_class=body_example("application/json", examples.SEARCH),
 )  # fmt: skip
 async def search(
@@ -44,9 +45,9 @@ async def search(
 
 
 @post(
-    "/v1/search/picture", status_code=200, role=Role.READER, operation_id="search_by_picture",
+    "/v1/search/picture", status_code=200, role=Role.READER, answers=True, operation_id="search_by_picture",
     summary="Search by picture",
-    tags=["answers"], responses={200: _FOUND, **problems(400, 413, 415, 422, 503)},
+    tags=["answers"], responses={200: _FOUND, **problems(400, 413, 415, 422, 503, 504)},
     operation_class=body_example(
         "multipart/form-data", {"image": "(bytes of a JPEG)", "request": examples.PICTURE_SEARCH}
     ),

@@ -13,11 +13,15 @@ from pydantic import Field
 from api import examples
 from api.auth import EVERYBODY, SIGN_IN, cookie_name
 from api.backend import Backend
+from api.door import STRANGERS
 from api.errors import KeyNeeded
+from api.limits import Rate
 from api.openapi import body_example, empty, example, problems
 from api.schemas import JsonText
 from runtime.errors import KeyRefused
 from runtime.keys import Role, csrf_token
+
+SIGN_INS_PER_MINUTE = 10  # with one key, right or wrong, and with all that name no key
 
 
 class SignInRequest(JsonText):
@@ -40,17 +44,21 @@ class SignedIn:
     SIGN_IN, role=EVERYBODY, status_code=200, operation_id="sign_in", summary="Sign in", tags=["door"],
     responses={
         200: example(SignedIn, examples.SIGNED_IN, "A cookie holds the session"),
-        **problems(400, 401, 413, 503, everybody=True),
+        **problems(400, 401, 413, 429, 503, everybody=True),
     },
     operation_class=body_example("application/json", examples.SIGN_IN),
 )  # fmt: skip
-async def sign_in(data: JSONBody[SignInRequest], backend: NamedDependency[Backend]) -> Response[SignedIn]:
+async def sign_in(
+    data: JSONBody[SignInRequest], backend: NamedDependency[Backend], sign_ins: NamedDependency[Rate]
+) -> Response[SignedIn]:
     """For pages; programs send their key with every request. The session ends after 8 hours, and with its key.
 
     With the cookie, everything but GET also needs `csrf_token` in the header `X-CSRF-Token`.
     """
+    keys, key = backend.service.keys, data.key.strip()
+    sign_ins.spend(await backend.read(partial(keys.named_by, key)) or STRANGERS)
     try:
-        session = await backend.read(partial(backend.service.keys.sign_in, data.key.strip()))
+        session = await backend.read(partial(keys.sign_in, key))
     except KeyRefused as error:
         raise KeyNeeded(str(error), error.reason) from error
     signed_in = SignedIn(session.key.name, Role(session.key.role), csrf_token(session.token), session.expires_at)

@@ -93,6 +93,11 @@ class KeyRing:
             raise KeyRefused("key_unknown", "This is no key of this service. Make one: dermacite keys create")
         return self._opened(found[0])
 
+    def named_by(self, text: str) -> str | None:
+        """The id of the key that this text claims to be, where there is such a one."""
+        shape = _KEY.fullmatch(text)
+        return shape[1] if shape and self._keys.with_secret(shape[1]) else None
+
     # --- sessions --------------------------------------------------------------------------------------------------
 
     def sign_in(self, text: str) -> Session:

@@ -146,6 +146,13 @@ class Settings(BaseSettings):
     # Where others reach the service: the address of a proxy in front that ends TLS and alone reaches the port.
     public_url: str | None = None
 
+    requests_per_minute: int = Field(1_200, ge=1)  # of one key; of all callers together while there are no keys
+    answers: int = Field(8, ge=1)  # consultations and searches at once; each may hold 4 pictures of the largest size
+    answers_waiting: int = Field(
+        32, ge=0
+    )  # before the door, with nothing read of them yet; the next is refused with 503
+    answer_seconds: float = Field(600, gt=0)  # for one answer, waiting included
+
     workers: int = Field(2, ge=1)  # consultations computed at once
     parsers: int = Field(2, ge=1)  # PDFs of a job that are read at once
     merge_above: int = Field(500, ge=0)  # rows in the delta that start a new index generation

@@ -110,11 +110,6 @@ class Keys:
         with self._database.write() as connection:
             connection.execute(delete(SESSIONS).where(SESSIONS.c.token_sha256 == token_sha256))
 
-    def forget_sessions(self, at: str) -> int:
-        """Forget the sessions that ended before `at`; how many they were."""
-        with self._database.write() as connection:
-            return connection.execute(delete(SESSIONS).where(SESSIONS.c.expires_at <= at)).rowcount
-
 
 def _key(connection: Connection, key_id: str) -> AccessKey:
     row = connection.execute(select(*_COLUMNS).where(ACCESS_KEYS.c.id == key_id)).first()
