@@ -11,16 +11,20 @@ from litestar.params import MultipartBody
 from litestar.response import ServerSentEvent
 
 from api import examples
+from api.auth import caller_of
 from api.backend import Backend
 from api.errors import Fault, PicturesRefused
 from api.leaving import unless_left
+from api.limits import answer_until
 from api.openapi import EVENT_STREAM, example, problems, with_events
+from api.plain import must_be_plain
 from api.schemas import DiagnosisForm
 from api.telling import told
 from inference.errors import ConsultationRefused
 from inference.types import MAX_PICTURES, Abstention, Diagnosis
 from knowledge.errors import PictureRefused
 from knowledge.pictures import Picture
+from runtime.keys import Role
 
 
 async def pictures_of(backend: Backend, images: Sequence[UploadFile]) -> list[Picture]:
@@ -45,7 +49,8 @@ async def admitted(backend: Backend, files: Sequence[UploadFile]) -> list[Pictur
 
 
 @post(
-    "/v1/diagnoses", status_code=200, operation_id="diagnose", summary="Ask for a diagnosis", tags=["answers"],
+    "/v1/diagnoses", status_code=200, role=Role.READER, answers=True, operation_id="diagnose",
+    summary="Ask for a diagnosis", tags=["answers"],
     responses={
         200: example(
             Diagnosis | Abstention, examples.DIAGNOSIS, "A diagnosis, or an abstention with its reason",
@@ -65,12 +70,14 @@ async def diagnose(
     Declining is an answer: `outcome` is "diagnosis" or "abstention", both with status 200 and with their evidence.
     With `Accept: text/event-stream` the same answer comes in steps: events `evidence` (cases, then passages), `group`,
     `disease`, `report` (words as they are written), `citations`, and at the end `outcome`, or `error` with a problem.
-    Closing the connection ends the work.
+    Closing the connection ends the work. A reader may set `k` from 1 on, `filters`, `rerank`, `report` and
+    `on_engine_failure`; other options, and what is for studies, need a researcher.
     """
+    must_be_plain(caller_of(request), data.request)
     pictures = await pictures_of(backend, data.images)
     pipeline = await backend.answer(lambda: backend.service.pipeline)
     consultation, options = data.request.consultation(pictures), data.request.diagnosis_options()
     pipeline.admit(consultation, options)
     if EVENT_STREAM in request.headers.get("accept", ""):
-        return ServerSentEvent(told(pipeline.events(consultation, options)))
+        return ServerSentEvent(told(pipeline.events(consultation, options), answer_until(request)))
     return Response(await unless_left(request, partial(pipeline.diagnose, consultation, options)))

@@ -17,6 +17,7 @@ ROUTES = {
     "approve_version", "retire_version", "describe_version", "delete_version", "list_passages", "compare_versions",
     "find_places", "list_jobs", "get_job", "follow_job", "cancel_job", "retry_job", "list_audit",
     "list_datasets", "get_dataset", "retire_dataset", "restore_dataset", "delete_dataset", "delete_case", "get_coverage",
+    "sign_in", "sign_out",
 }  # fmt: skip
 
 
