@@ -10,6 +10,7 @@ from api.backend import Backend
 from api.web.shell import page
 from inference.admission import MAX_NOTE
 from inference.types import MAX_PICTURES
+from runtime.models import EMBEDDED
 from runtime.settings import Settings
 
 
@@ -35,6 +36,6 @@ async def show_consult(request: Request[Any, Any, Any], backend: NamedDependency
 
 def _served(settings: Settings) -> Served:
     return Served(
-        settings.classifier != "exemplar", settings.reporter != "extractive", settings.grouper != "none",
+        *(getattr(settings, part) != EMBEDDED[part] for part in ("classifier", "reporter", "grouper")),
         settings.reranker is not None,
     )  # fmt: skip
