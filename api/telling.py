@@ -1,7 +1,7 @@
 """A consultation as server-sent events: what happens, as it happens; the last is `outcome`, or `error` with a problem."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing, suppress
 from dataclasses import fields
 from typing import Any
@@ -13,19 +13,26 @@ from litestar.serialization import encode_json
 
 from api.errors import ROOTS, Problem, domain_problem, unexpected_problem, without_nothing
 from inference.events import Event, Outcome
+from inference.types import Answer
+
+AnotherForm = Callable[[Answer], Awaitable[Mapping[str, Any]]]
 
 PING_S = 15.0  # silence after which a comment is sent, so that no proxy takes the connection for dead
 AHEAD = 16  # events made before the caller has read them
 
 
-async def told(events: AsyncGenerator[Event, None]) -> AsyncGenerator[ServerSentEventMessage, None]:
+async def told(
+    events: AsyncGenerator[Event, None], fhir: AnotherForm | None = None
+) -> AsyncGenerator[ServerSentEventMessage, None]:
     """The events as messages. Closing it, as a caller does who leaves, ends the consultation.
+
+    `fhir` makes one event more of the answer, before `outcome`.
 
     The consultation runs in one task of its own: it opens time limits that must be closed where they were opened, and
     waiting for the next event with a ping in between must not cancel it.
     """
     send, receive = anyio.create_memory_object_stream[ServerSentEventMessage](AHEAD)
-    task = asyncio.create_task(_tell(events, send))
+    task = asyncio.create_task(_tell(events, send, fhir))
     try:
         async with receive:
             while True:
@@ -41,10 +48,14 @@ async def told(events: AsyncGenerator[Event, None]) -> AsyncGenerator[ServerSent
             await task
 
 
-async def _tell(events: AsyncGenerator[Event, None], send: MemoryObjectSendStream[ServerSentEventMessage]) -> None:
+async def _tell(
+    events: AsyncGenerator[Event, None], send: MemoryObjectSendStream[ServerSentEventMessage], fhir: AnotherForm | None
+) -> None:
     async with send, aclosing(events):
         try:
             async for event in events:
+                if fhir is not None and isinstance(event, Outcome):
+                    await send.send(_message("fhir", await fhir(event.answer)))
                 await send.send(_message(event.name, _data(event)))
         except ROOTS as error:
             await send.send(_problem(domain_problem(error)))
