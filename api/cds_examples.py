@@ -48,6 +48,6 @@ CARD: dict[str, Any] = {
 DECLINED: dict[str, Any] = {
     **CARD,
     "summary": "No answer: Picture 1 is blurred. (Research use, not a diagnosis)",
-    "detail": f"**{NOTICE}**\n\nNo diagnosis\\: Picture 1 is blurred.\n\nSend a sharp, evenly lit photograph.",
+    "detail": f"**{NOTICE}**\n\nNo diagnosis: Picture 1 is blurred.\n\nSend a sharp, evenly lit photograph.",
     "links": [],
 }

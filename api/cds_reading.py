@@ -19,6 +19,7 @@ from knowledge.pictures import Picture
 
 MAX_SITE = 500  # characters
 _CARRIERS = ("Media", "DocumentReference")
+_ASKED = f"send 1 to {MAX_PICTURES} pictures in `prefetch`, as Media or DocumentReference with inline base64 content"
 _NOT_INLINE = "it is not in the request. Send its content as base64 `data`; nothing is fetched."
 _NOT_BASE64 = "its `data` is not base64."
 
@@ -38,11 +39,13 @@ def carried(*places: Any) -> Carried:
     """What prefetch and context carry. A picture that comes twice is one. Raises PrefetchUnusable."""
     resources = [one for place in places for one in _resources(place)]
     attachments: list[Json] = []
-    for resource in resources:
-        attachments += [one for one in _attachments(resource) if one not in attachments]
-    if not 1 <= len(attachments) <= MAX_PICTURES:
-        asked = f"1 to {MAX_PICTURES} Media or DocumentReference resources with a picture in `prefetch`"
-        raise PrefetchUnusable(f"send {asked}; there are {len(attachments)} pictures", [])
+    for one in (attachment for resource in resources for attachment in _attachments(resource)):
+        if one not in attachments:
+            attachments.append(one)
+        if len(attachments) > MAX_PICTURES:  # at once: each is compared with all before it
+            raise PrefetchUnusable(f"{_ASKED}; there are more", [])
+    if not attachments:
+        raise PrefetchUnusable(f"{_ASKED}; there is none", [])
     media = [one for one in resources if one.get("resourceType") == "Media"]
     note = "\n".join(dict.fromkeys(text for one in media for text in _notes(one)))
     if len(note) > MAX_NOTE:
@@ -80,7 +83,7 @@ def _resources(place: Any) -> Iterator[Json]:
     """The resources among the values of `prefetch` or `context`: each alone, in a list, or in a Bundle."""
     for value in _dicts(place.values() if isinstance(place, Mapping) else ()):
         if value.get("resourceType") == "Bundle":
-            yield from (entry["resource"] for entry in _dicts(value.get("entry")) if _dicts([entry.get("resource")]))
+            yield from _dicts([entry.get("resource") for entry in _dicts(value.get("entry"))])
         else:
             yield value
 
@@ -100,7 +103,7 @@ def _attachments(resource: Json) -> list[Json]:
     contents = _dicts([resource.get("content")])
     if resource["resourceType"] == "DocumentReference":
         contents = _dicts([one.get("attachment") for one in contents])
-    return [one for one in contents if str(one.get("contentType", "image/")).startswith("image/")]
+    return [one for one in contents if str(one.get("contentType", "image/")).lower().startswith("image/")]
 
 
 def _notes(media: Json) -> list[str]:

@@ -1,6 +1,7 @@
 """What was found, as Observations: the ranked candidates, each voice by itself, and every statement with its citations."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from api.fhir.elements import Frame, Resource, absent, concept, notes, own_code, plain, probability, string
 from api.fhir.evidence import name_of
@@ -22,8 +23,8 @@ CANDIDATES = "Candidate diagnoses and their probabilities"
 
 def observations_of(answer: Answer, frame: Frame) -> dict[str, Resource]:
     """Every observation of an answer by its name, in the order of a reader."""
-    makers = [_diagnosed(answer, frame) if isinstance(answer, Diagnosis) else _declined(answer, frame)]
-    return dict([*makers, *_voices(answer, frame), *_statements(answer, frame)])
+    first = _diagnosed(answer, frame) if isinstance(answer, Diagnosis) else _declined(answer, frame)
+    return dict([first, *_voices(answer, frame), *_statements(answer, frame)])
 
 
 def shown(candidate: Candidate) -> str:
@@ -133,7 +134,7 @@ def _cited(frame: Frame, ledger: Sequence[Evidence], keys: Sequence[str]) -> lis
     return frame.references([name_of(key) for key in keys if key in known])
 
 
-def _observation(frame: Frame, name: str, title: str, value: Resource, **members: object) -> tuple[str, Resource]:
+def _observation(frame: Frame, name: str, title: str, value: Resource, **members: Any) -> tuple[str, Resource]:
     return name, frame.resource(
         "Observation", name, status="preliminary", code=concept(plain(title)), **frame.subject(), issued=frame.at,
         device=frame.reference("device"), **value, **members,

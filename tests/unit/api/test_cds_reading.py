@@ -71,6 +71,8 @@ def test_words_are_those_of_the_media_and_nothing_else() -> None:
         {"resourceType": "DocumentReference", "content": {"attachment": 7}},
         {"resourceType": "Bundle", "entry": [{"resource": "b"}, 7, {"resource": None}]},
         {"resourceType": "Bundle", "entry": 7},
+        {"resourceType": "Bundle", "entry": [{"resource": [[media("b")]]}]},
+        searched(searched(media("b"))),
         {"resourceType": 7, "content": attachment("b")},
         None, 7, "text", [], [[media("b")]], {},
     ],
@@ -82,12 +84,12 @@ def test_what_is_no_picture_is_passed_over(other: Any) -> None:
 
 @pytest.mark.parametrize("places", [(None, {}), ({}, {}), ({"pictures": None}, {"patientId": "7"})], ids=repr)
 def test_no_picture_is_refused(places: tuple[Any, ...]) -> None:
-    with pytest.raises(PrefetchUnusable, match=r"send 1 to 4 Media or DocumentReference .*; there are 0 pictures"):
+    with pytest.raises(PrefetchUnusable, match=r"send 1 to 4 pictures in `prefetch`, .*; there is none"):
         carried(*places)
 
 
 def test_more_pictures_than_one_answer_takes_are_refused() -> None:
-    with pytest.raises(PrefetchUnusable, match="there are 5 pictures"):
+    with pytest.raises(PrefetchUnusable, match="send 1 to 4 pictures .*; there are more"):
         carried({"pictures": [media(name) for name in "abcde"]})
 
 
