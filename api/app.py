@@ -16,6 +16,7 @@ from api.audit import list_audit
 from api.auth import cookie_name
 from api.backend import Backend
 from api.cases import get_case, get_case_picture
+from api.cds_hooks import answer_cds_hook, list_cds_services
 from api.counterfactuals import diagnose_counterfactually
 from api.datasets import ROUTES as DATASETS
 from api.diagnoses import diagnose
@@ -97,13 +98,13 @@ def _routes(service: Service) -> list[ControllerRouterHandler]:
     uploads = FULL_SIZE_PDFS * settings.pdf_megabytes * MEGABYTE + WORDS
     return [
         Router("/", route_handlers=[diagnose, diagnose_counterfactually], request_max_body_size=pictures),
+        Router("/", route_handlers=[answer_cds_hook], request_max_body_size=pictures * 4 // 3),  # in base64
         Router("/", route_handlers=[search_by_picture], request_max_body_size=picture),
         Router("/", route_handlers=[add_documents], request_max_body_size=uploads),
         search, list_documents, get_document, delete_document, get_page, get_page_image, get_document_file,
         approve_version, retire_version, describe_version, delete_version, list_passages, compare_versions, find_places,
-        list_jobs, get_job, follow_job, cancel_job, retry_job, list_audit, get_case, get_case_picture, *DATASETS, live, ready,
-        sign_in, sign_out,
-        *PAGES,
+        list_jobs, get_job, follow_job, cancel_job, retry_job, list_audit, get_case, get_case_picture, *DATASETS,
+        list_cds_services, live, ready, sign_in, sign_out, *PAGES,
     ]  # fmt: skip
 
 

@@ -141,6 +141,16 @@ class PicturesRefused(ApiError):
         self.errors = tuple(faults)
 
 
+class PrefetchUnusable(ApiError):
+    """A CDS Hooks request does not carry what it takes; `errors` has one entry for each picture that cannot be used."""
+
+    reason = "prefetch_unusable"
+
+    def __init__(self, detail: str, faults: Sequence[Fault]) -> None:
+        super().__init__(detail)
+        self.errors = tuple(faults) or None
+
+
 class DocumentsRefused(ApiError):
     """Not one file of an upload was taken in; `outcomes` says why, file by file."""
 
@@ -242,6 +252,7 @@ TABLE: dict[type[Exception], Row] = {
     TooBusy: Row(503, "The service is busy"),
     AnswerTimedOut: Row(504, "The answer took too long"),
     PicturesRefused: Row(422, "Pictures refused", _FILE_STATUS),
+    PrefetchUnusable: Row(412, "The prefetch cannot be used"),
     DocumentsRefused: Row(422, "Documents refused"),
     UploadRefused: Row(422, "Upload refused"),
     RangeRefused: Row(416, "Range not satisfiable"),
@@ -267,7 +278,7 @@ _OF_STATUS: dict[int, tuple[str, str]] = {
 _UNEXPECTED = "Something failed that should not. The log of the server names this instance."
 # Where Litestar reads bodies; text that is not UTF-8, or an unknown charset, leaves them as any exception.
 _READERS = {("litestar._multipart", "parse_multipart_form"), ("litestar.serialization.msgspec_hooks", "decode_json")}
-_FIELD_NAME = re.compile(r"[a-z_0-9.\[\]]{1,80}")
+_FIELD_NAME = re.compile(r"[A-Za-z_0-9.\[\]]{1,80}")
 
 
 def row_of(error: Exception) -> Row:

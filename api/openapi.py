@@ -45,6 +45,11 @@ _PROBLEMS: dict[int, tuple[str, str, str]] = {
     403: ("role_too_low", "The role is too low", "This needs the role curator; this key has the role reader."),
     404: ("not_found", "Not found", "no such document. List them: dermacite documents list"),
     409: ("already_live", "Not in this state", "the version is live already; there is nothing to approve"),
+    412: (
+        "prefetch_unusable",
+        "The prefetch cannot be used",
+        "Picture 1: it is not in the request. Send its content as base64 `data`; nothing is fetched.",
+    ),
     413: ("too_large", "Request Entity Too Large", "The body is larger than this route takes. Send less at once."),
     415: (
         "not_a_picture",
@@ -115,25 +120,32 @@ def body_example(media_type: str, value: Mapping[str, Any]) -> type[Operation]:
     return WithExample
 
 
-def with_events(media_type: str, value: Mapping[str, Any], events: str) -> type[Operation]:
-    """As `body_example`, for a route whose answer also comes as a stream of `events`."""
+def in_other_forms(media_type: str, value: Mapping[str, Any], forms: Mapping[str, OpenAPIMediaType]) -> type[Operation]:
+    """As `body_example`, for a route whose answer also comes in `forms`, by media type."""
 
     @dataclass
-    class WithEvents(body_example(media_type, value)):  # type: ignore[misc] # a class made here
+    class InOtherForms(body_example(media_type, value)):  # type: ignore[misc] # a class made here
         def __post_init__(self) -> None:
             super().__post_init__()
             answer = (self.responses or {}).get("200")
             if isinstance(answer, OpenAPIResponse):
-                shown = Example(summary="events", value=events)
-                text = Schema(
-                    type=OpenAPIType.STRING, description="Server-sent events; each `data` is one JSON object."
-                )
-                answer.content = {
-                    **(answer.content or {}),
-                    EVENT_STREAM: OpenAPIMediaType(text, examples={"events": shown}),
-                }
+                answer.content = {**(answer.content or {}), **forms}
 
-    return WithEvents
+    return InOtherForms
+
+
+def events_example(events: str) -> OpenAPIMediaType:
+    """An answer that comes as a stream."""
+    words = "Server-sent events; each `data` is one JSON object."
+    return OpenAPIMediaType(
+        Schema(type=OpenAPIType.STRING, description=words), examples={"events": Example(summary="events", value=events)}
+    )
+
+
+def object_example(value: Mapping[str, Any], words: str) -> OpenAPIMediaType:
+    """An answer whose schema is a standard's, not ours."""
+    shown = Example(summary="example", value=dict(value))
+    return OpenAPIMediaType(Schema(type=OpenAPIType.OBJECT, description=words), examples={"example": shown})
 
 
 def _problem(status: int) -> ResponseSpec:

@@ -11,7 +11,7 @@ from runtime.keys import Role
 
 # How much is shown, what it is about, who writes, and what a failing model means. Nothing that weakens the evidence.
 _OPTIONS = frozenset({"k", "filters", "rerank", "report", "on_engine_failure"})
-_DIAGNOSIS = frozenset({"note", "age", "sex", "body_site", "options"})
+_DIAGNOSIS = frozenset({"note", "age", "sex", "body_site", "options", "fhir", "patient"})
 _SEARCH = frozenset({"text", "k", "filters", "rerank"})
 
 
