@@ -34,6 +34,7 @@ from api.versions import (
     list_passages,
     retire_version,
 )
+from api.web import ROUTES as PAGES
 from inference.types import MAX_PICTURES
 from runtime.service import Service
 
@@ -77,6 +78,7 @@ def _routes(service: Service) -> list[ControllerRouterHandler]:
         search, list_documents, get_document, delete_document, get_page, get_page_image, get_document_file,
         approve_version, retire_version, describe_version, delete_version, list_passages, compare_versions, find_places,
         list_jobs, get_job, follow_job, cancel_job, retry_job, list_audit, get_case, get_case_picture, *DATASETS, live, ready,
+        *PAGES,
     ]  # fmt: skip
 
 
