@@ -17,7 +17,7 @@ from api.cases import get_case, get_case_picture
 from api.counterfactuals import diagnose_counterfactually
 from api.datasets import ROUTES as DATASETS
 from api.diagnoses import diagnose
-from api.documents import add_documents, delete_document, get_document, list_documents
+from api.documents import FULL_SIZE_PDFS, add_documents, delete_document, get_document, list_documents
 from api.errors import HANDLERS
 from api.guard import LoopbackOnly, add_security_headers
 from api.health import Readiness, live, ready
@@ -42,7 +42,6 @@ T = TypeVar("T")
 
 MEGABYTE = 1_000_000
 WORDS = MEGABYTE  # what the JSON of a request may take, alone or beside files
-FULL_SIZE_PDFS = 4  # PDFs of the largest size in one upload; more of them go one by one
 MAX_PARTS = 32  # of a form; the longest has 20 files and three words about them
 JOB_PATIENCE_S = 5.0  # for the file at hand when the process ends
 

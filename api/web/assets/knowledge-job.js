@@ -1,0 +1,162 @@
+// A job as it goes on: each file with its pages, what became of it, and the ways to end it or to try again.
+
+import { ask, askEvents, askJson, brokenOff, explained } from "./api.js";
+import { counted, element, fill, find } from "./dom.js";
+import { badge, deed } from "./knowledge-page.js";
+import { table } from "./knowledge-tables.js";
+import { JOB_STATES, PAGE_STATES, moment, stateWord } from "./knowledge-words.js";
+
+const ENDS = new Set(["done", "failed", "cancelled"]);
+const KINDS = { live: "good", draft: "warn", failed: "bad", done: "good", cancelled: "warn" };
+
+/** Show a job in `region` and follow it to its end; `ended` is told the whole job. Coming back shows what is, then what comes. */
+export async function followJob(region, id, ended = () => {}) {
+  const view = new JobView(await askJson(`/v1/jobs/${id}`), () => followJob(region, id, ended));
+  fill(region, view.node);
+  try {
+    for await (const { name, data } of askEvents(`/v1/jobs/${id}/events`)) {
+      if (name === "job") view.move(data);
+      if (name === "item") view.moveItem(data);
+      if (name === "end") return view.end(data, ended);
+    }
+    throw brokenOff(); // the server was stopped: the job goes on with its next start
+  } catch (error) {
+    view.broken(error);
+  }
+}
+
+export function jobBadge(state) {
+  return badge(JOB_STATES[state] ?? state, KINDS[state]);
+}
+
+class JobView {
+  constructor(job, again) {
+    this.job = job;
+    this.again = again;
+    this.state = element("span", {}, jobBadge(job.state));
+    this.tally = element("span", { class: "quiet", role: "status" });
+    this.actions = element("div", { class: "row" });
+    this.items = new Map(job.items.map((item) => [item.number, new ItemView(item)]));
+    const rows = [...this.items.values()].map((one) => one.cells);
+    this.node = element("div", { class: "card stack" },
+      element("div", { class: "row apart" },
+        element("p", { class: "row" }, this.state, this.tally),
+        this.actions),
+      facts(job),
+      table("Files of this job", ["File", "State", "Progress", "What became of it"], rows));
+    this.move(job);
+  }
+
+  move(job) {
+    this.job = { ...this.job, ...job };
+    fill(this.state, jobBadge(this.job.state), this.job.cancelled && !ENDS.has(this.job.state) && " ends after the file at hand");
+    fill(this.actions, ENDS.has(this.job.state) ? null : this.#cancel());
+    this.#count();
+  }
+
+  moveItem(item) {
+    this.items.get(item.number)?.move(item);
+    this.#count();
+  }
+
+  end(job, ended) {
+    job.items.forEach((item) => this.moveItem(item));
+    this.move(job);
+    fill(this.actions, this.#retry());
+    if (job.message) this.node.append(element("p", { class: "told" }, job.message));
+    ended(job);
+  }
+
+  broken(error) {
+    const follow = element("button", { type: "button", onclick: () => this.again() }, "Follow it again");
+    this.node.append(explained(error), element("p", {}, "The job goes on without this page. ", follow));
+  }
+
+  #count() {
+    const all = [...this.items.values()];
+    const over = all.filter((one) => one.item.outcome).length;
+    const refused = all.filter((one) => one.item.outcome?.state === "refused").length;
+    const words = `${over} of ${counted(all.length, "file")} through${refused ? `, ${refused} refused` : ""}`;
+    if (this.tally.textContent !== words) fill(this.tally, words);
+  }
+
+  #cancel() {
+    if (this.job.cancelled) return null;
+    return deed("Cancel the job", async () => this.move(await askJson(`/v1/jobs/${this.job.id}/cancel`, { method: "POST" })));
+  }
+
+  #retry() {
+    // Of a file that was refused for good nothing is kept, and of what is in nothing is left to do.
+    const left = this.job.kind === "ingest_cases" || this.job.items.some((item) => item.file);
+    if (!left) return null;
+    return deed("Try again", async () => {
+      await ask(`/v1/jobs/${this.job.id}/retry`, { method: "POST" });
+      await this.again();
+    });
+  }
+}
+
+/** One file: its cells stay where they are, so that nothing jumps while it moves on. */
+class ItemView {
+  constructor(item) {
+    this.state = element("span");
+    this.bar = element("progress", { "aria-label": `Pages read of ${item.name}` });
+    this.pages = element("span", { class: "small quiet" });
+    this.outcome = element("div", { class: "stack tight" });
+    this.cells = [item.name, this.state, element("div", { class: "pages" }, this.bar, this.pages), this.outcome];
+    this.move(item);
+  }
+
+  move(item) {
+    this.item = item;
+    fill(this.state, badge(stateWord(item.state), KINDS[item.state]));
+    const of = item.page_count;
+    this.bar.max = of || 1;
+    if (of || item.outcome) this.bar.value = item.outcome ? this.bar.max : item.pages_done;
+    fill(this.pages, of ? `page ${item.outcome ? of : item.pages_done} of ${of}` : item.outcome ? "–" : "waiting");
+    if (item.outcome) fill(this.outcome, outcomeOf(item.outcome));
+  }
+}
+
+/** What became of one file, with what a curator should look at. */
+export function outcomeOf(outcome) {
+  if (outcome.state === "refused") {
+    return element("p", {}, outcome.page && `Page ${outcome.page}: `, outcome.message ?? outcome.reason);
+  }
+  return [
+    element("p", {}, summary(outcome), outcome.id && [" ", element("a", { href: `/knowledge/documents/${outcome.id}` }, "Open the guideline")]),
+    outcome.version_state === "draft" && element("p", {}, "It is a draft: found once somebody approves it."),
+    outcome.supersedes && element("p", {}, "It took the place of the version before."),
+    outcome.without_text.length > 0 && element("details", {},
+      element("summary", {}, `${counted(outcome.without_text.length, "page")} to look at`),
+      element("ul", {}, outcome.without_text.map((one) => pageToLookAt(outcome, one)))),
+    outcome.warnings.length > 0 && element("ul", { class: "warnings" }, outcome.warnings.map((one) => element("li", {}, one))),
+  ];
+}
+
+function summary(outcome) {
+  const words = { added: "Added", unchanged: "It was there already", replaced: "Changed" }[outcome.state] ?? outcome.state;
+  const cases = outcome.cases ? [counted(outcome.cases, "case")] : [];
+  const passages = outcome.passages ? [`${counted(outcome.passages, "passage")} on ${counted(outcome.pages, "page")}`] : [];
+  const rejected = outcome.rejected ? [`${outcome.rejected} rejected`] : [];
+  return `${[words, ...passages, ...cases, ...rejected].join(", ")}.`;
+}
+
+function pageToLookAt(outcome, page) {
+  const words = `Page ${page.page} ${PAGE_STATES[page.state] ?? page.state}`;
+  const link = outcome.version && element("a", { href: `/knowledge/versions/${outcome.version}?page=${page.page}` }, words);
+  return element("li", {}, link || words, page.reason && ` (${page.reason})`);
+}
+
+function facts(job) {
+  const link = element("a", { href: `/knowledge/jobs/${job.id}` }, job.id);
+  return element("dl", { class: "facts" },
+    element("dt", {}, "Job"), element("dd", {}, link),
+    element("dt", {}, "Sent by"), element("dd", {}, `${job.actor}, ${moment(job.created_at)}`));
+}
+
+/** The page of one job. */
+export function start() {
+  const region = find("#job");
+  return followJob(region, find("main").dataset.job).catch((error) => fill(region, explained(error)));
+}
