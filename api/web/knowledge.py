@@ -37,77 +37,79 @@ def _framed(request: Asked, name: str, template: str | None = None, **given: obj
     return page(request, f"knowledge-{template or name}", parts=_PARTS, module=f"knowledge-{name}.js", given=given)
 
 
-@get("/knowledge", include_in_schema=False)
+@get("/knowledge", role="reader", page=True, include_in_schema=False)
 async def show_documents(request: Asked) -> Response[str]:
     """Every guideline."""
     return _framed(request, "documents")
 
 
-@get("/knowledge/upload", include_in_schema=False)
+@get("/knowledge/upload", role="curator", page=True, include_in_schema=False)
 async def show_upload(request: Asked, backend: NamedDependency[Backend]) -> Response[str]:
     """Guidelines in; what is too large is said before it is sent."""
     largest = backend.service.settings.pdf_megabytes
     return _framed(request, "upload", files=MAX_FILES, megabytes=largest, together=FULL_SIZE_PDFS * largest)
 
 
-@get("/knowledge/documents/{document_id:str}", include_in_schema=False)
+@get("/knowledge/documents/{document_id:str}", role="reader", page=True, include_in_schema=False)
 async def show_document(request: Asked, document_id: Id) -> Response[str]:
     """One guideline with its versions."""
     return _framed(request, "document", document=document_id)
 
 
-@get("/knowledge/versions/{version_id:str}", include_in_schema=False)
+@get("/knowledge/versions/{version_id:str}", role="reader", page=True, include_in_schema=False)
 async def show_pages(request: Asked, version_id: Id) -> Response[str]:
     """The pages of one version, with its passages laid over."""
     return _framed(request, "pages", version=version_id)
 
 
-@get("/knowledge/compare", include_in_schema=False)
+@get("/knowledge/compare", role="curator", page=True, include_in_schema=False)
 async def show_difference(request: Asked, before: Version, after: Version) -> Response[str]:
     """What changed between two versions."""
     return _framed(request, "compare", before=before, after=after)
 
 
-@get("/knowledge/search", include_in_schema=False)
-async def show_search(request: Asked) -> Response[str]:
+@get("/knowledge/search", role="reader", page=True, include_in_schema=False)
+async def show_search(request: Asked, backend: NamedDependency[Backend]) -> Response[str]:
     """What a search finds, and why."""
     choices = {"fusions": tuple(Fusion), "roles": tuple(RoleOfText), "standings": tuple(Standing)}
+    has_reranker = backend.service.settings.reranker is not None
     return page(
-        request, "knowledge-search", parts=_PARTS, module="knowledge-search.js", given={}, max_text=MAX_NOTE, **choices
-    )
+        request, "knowledge-search", parts=_PARTS, module="knowledge-search.js", given={}, max_text=MAX_NOTE,
+        reranker=has_reranker, **choices,
+    )  # fmt: skip
 
 
-@get("/knowledge/datasets", include_in_schema=False)
+@get("/knowledge/datasets", role="researcher", page=True, include_in_schema=False)
 async def show_datasets(request: Asked) -> Response[str]:
     """Every dataset."""
     return _framed(request, "datasets")
 
 
-@get("/knowledge/datasets/{name:str}", include_in_schema=False)
+@get("/knowledge/datasets/{name:str}", role="researcher", page=True, include_in_schema=False)
 async def show_dataset(request: Asked, name: Id) -> Response[str]:
     """The report on one."""
     return _framed(request, "datasets", dataset=name)
 
 
-@get("/knowledge/coverage", include_in_schema=False)
+@get("/knowledge/coverage", role="researcher", page=True, include_in_schema=False)
 async def show_coverage(request: Asked) -> Response[str]:
     """Labels without a guideline."""
     return _framed(request, "coverage")
 
 
-@get("/knowledge/jobs", include_in_schema=False)
+@get("/knowledge/jobs", role="curator", page=True, include_in_schema=False)
 async def show_jobs(request: Asked) -> Response[str]:
     """What was taken in."""
     return _framed(request, "jobs")
 
 
-@get("/knowledge/jobs/{job_id:str}", include_in_schema=False)
+@get("/knowledge/jobs/{job_id:str}", role="curator", page=True, include_in_schema=False)
 async def show_job(request: Asked, job_id: Id) -> Response[str]:
     """One job as it goes on."""
     return _framed(request, "jobs", "job", job=job_id)
 
 
-@get("/knowledge/audit", include_in_schema=False)
+@get("/knowledge/audit", role="curator", page=True, include_in_schema=False)
 async def show_audit(request: Asked) -> Response[str]:
     """Who did what."""
     return _framed(request, "audit")

@@ -3,6 +3,7 @@
 import { askJson } from "./api.js";
 import { element, find } from "./dom.js";
 import { done, shown } from "./knowledge-page.js";
+import { link } from "./knowledge-parts.js";
 import { line, table } from "./knowledge-tables.js";
 import { moment, short } from "./knowledge-words.js";
 
@@ -31,12 +32,15 @@ async function load() {
 function row(entry) {
   const gone = entry.action === "delete" || entry.action === "receipt" || entry.kind === "case";
   const name = [entry.kind, " ", element("code", { title: entry.item }, short(entry.item))];
-  const to = PAGES[entry.kind] && !gone ? element("a", { href: `/knowledge/${PAGES[entry.kind]}/${encodeURIComponent(entry.item)}` }, name) : name;
+  const page = !gone && PAGES[entry.kind];
+  const to = page ? link(`/knowledge/${page}/${encodeURIComponent(entry.item)}`, name) : name;
   return [moment(entry.at), entry.actor, entry.action, to, details(entry.details)];
 }
 
 function details(values) {
-  return Object.entries(values).map(([name, value]) => `${name.replaceAll("_", " ")}: ${Array.isArray(value) ? value.join(", ") : value}`).join("; ") || "–";
+  const told = (value) => (Array.isArray(value) ? value.join(", ") : value);
+  const words = Object.entries(values).map(([name, value]) => `${name.replaceAll("_", " ")}: ${told(value)}`);
+  return words.join("; ") || "–";
 }
 
 /** The button for what was before these. */

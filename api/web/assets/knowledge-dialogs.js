@@ -27,12 +27,12 @@ export function confirmed({ title, lines, action, danger = false }) {
 }
 
 /** The receipt of a deletion: what went, and each place where its absence was looked for. */
-export function receiptOf(title, what, receipt) {
+function receiptOf(what, receipt) {
   const proven = new Set(receipt.absent_from);
   const places = Object.entries(PLACES);
   const missing = places.filter(([name]) => !proven.has(name));
   return element("section", { class: "card receipt", tabindex: "-1", "aria-labelledby": "receipt" },
-    element("h2", { id: "receipt" }, title),
+    element("h2", { id: "receipt" }, "Deleted: receipt"),
     element("p", {}, what),
     element("p", {}, "Its absence was looked for afterwards, and found in"),
     element("ul", { class: "places" }, places.filter(([name]) => proven.has(name)).map(([name, words]) =>
@@ -42,11 +42,11 @@ export function receiptOf(title, what, receipt) {
 }
 
 export function documentReceipt(title, receipt) {
-  const what = `${counted(receipt.versions.length, "version")} with ${counted(receipt.passages, "passage")} of “${title}”: ${receipt.versions.join(", ")}`;
-  return receiptOf("Deleted: receipt", what, receipt);
+  const what = `${counted(receipt.versions.length, "version")} with ${counted(receipt.passages, "passage")} of “${title}”:`;
+  return receiptOf([what, " ", receipt.versions.map((one) => [element("code", {}, one), " "])], receipt);
 }
 
 export function casesReceipt(receipt) {
-  const what = `${counted(receipt.cases.length, "case")} with ${counted(receipt.pictures, "picture")} of the dataset ${receipt.dataset}`;
-  return receiptOf("Deleted: receipt", what, receipt);
+  const what = `${counted(receipt.cases.length, "case")} with ${counted(receipt.pictures, "picture")}`;
+  return receiptOf(`${what} of the dataset ${receipt.dataset}`, receipt);
 }

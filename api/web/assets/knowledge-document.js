@@ -3,10 +3,13 @@
 import { askJson, explained } from "./api.js";
 import { element, fill, find } from "./dom.js";
 import { documentReceipt } from "./knowledge-dialogs.js";
-import { badge, deed, given, shown, told } from "./knowledge-page.js";
+import { deed, given, may, shown, told } from "./knowledge-page.js";
+import { badge, bullets, folded, link } from "./knowledge-parts.js";
 import { table } from "./knowledge-tables.js";
-import { approve, describe, nameOf, removeDocument, removeVersion, retire, sourceFacts, stateBadges } from "./knowledge-version.js";
-import { PAGE_STATES, bytes, moment, short } from "./knowledge-words.js";
+import {
+  approve, describe, nameOf, removeDocument, removeVersion, retire, sourceFacts, stateBadges,
+} from "./knowledge-version.js";
+import { PAGE_STATES, bytes, deedBy, short, stateWord } from "./knowledge-words.js";
 
 const region = find("#document");
 
@@ -29,9 +32,9 @@ function view(detail) {
         element("h2", { id: "about" }, `Version ${detail.version.number}`), element("p", {}, stateBadges(detail.version))),
       sourceFacts(detail.source), pagesToLookAt(detail),
       element("p", { class: "row" },
-        element("a", { class: "button", href: `/knowledge/versions/${detail.version.id}` }, "Pages and passages"),
-        element("a", { class: "button", href: `/v1/documents/${detail.version.id}/file` }, "The PDF"),
-        element("a", { class: "button", href: `/knowledge/upload?document=${detail.id}` }, "Upload a new version"))),
+        away(`/knowledge/versions/${detail.version.id}`, "Pages and passages"),
+        away(`/v1/documents/${detail.version.id}/file`, "The PDF"),
+        may("curator") && away(`/knowledge/upload?document=${detail.id}`, "Upload a new version"))),
     element("section", { "aria-labelledby": "versions" },
       element("h2", { id: "versions" }, "Versions"),
       table("Versions, the newest first", ["Version", "State", "Added", "Approved", "Pages and passages", "Actions"],
@@ -40,45 +43,49 @@ function view(detail) {
     element("section", { class: "row apart", "aria-labelledby": "end" },
       element("h2", { id: "end", class: "hidden" }, "Delete"),
       element("p", { class: "quiet small" }, "Guideline ", element("code", {}, detail.id), ". ",
-        element("a", { href: `/knowledge/audit?item=${detail.id}` }, "What was done with it")),
+        may("curator") && link(`/knowledge/audit?item=${detail.id}`, "What was done with it")),
       deed("Delete the guideline …", () => gone(detail, removeDocument(detail)), { danger: true })),
   ];
 }
 
+function away(address, words) {
+  return element("a", { class: "button", href: address }, words);
+}
+
 function pagesToLookAt(detail) {
+  const { id, warnings } = detail.version;
   const odd = detail.pages.filter((one) => one.state !== "text");
-  const warnings = detail.version.warnings;
-  if (!odd.length && !warnings.length) return null;
-  return element("details", {}, element("summary", {}, "Look at these pages and warnings"),
-    element("ul", {},
-      warnings.map((one) => element("li", {}, one)),
-      odd.map((one) => element("li", {},
-        element("a", { href: `/knowledge/versions/${detail.version.id}?page=${one.number}` }, `Page ${one.number} ${PAGE_STATES[one.state] ?? one.state}`),
-        one.reason && ` (${one.reason})`))));
+  const told = (one) => {
+    const words = `Page ${one.number} ${PAGE_STATES[one.state] ?? one.state}`;
+    return [link(`/knowledge/versions/${id}?page=${one.number}`, words), one.reason && ` (${one.reason})`];
+  };
+  const list = bullets([...warnings, ...odd.map(told)]);
+  return list && folded("Look at these pages and warnings", list);
 }
 
 function row(detail, version, current) {
-  const by = (who, at) => at && [moment(at), who && [" by ", who]];
+  const name = link(`/knowledge/versions/${version.id}`, `Version ${version.number}`);
+  const shownAbove = version.id === detail.version.id && [" ", badge("shown above")];
   return [
-    [element("a", { href: `/knowledge/versions/${version.id}` }, `Version ${version.number}`), " ",
-      element("code", { class: "quiet small", title: version.id }, short(version.id))],
-    [stateBadges(version), version.id === detail.version.id && [" ", badge("shown above")]],
-    by(version.added_by, version.created_at),
-    by(version.approved_by, version.approved_at) || "–",
+    [name, " ", element("code", { class: "quiet small", title: version.id }, short(version.id))],
+    [stateBadges(version), shownAbove],
+    deedBy(version.created_at, version.added_by),
+    deedBy(version.approved_at, version.approved_by),
     `${version.page_count} pages, ${version.passage_count} passages, ${bytes(version.bytes)}`,
     element("div", { class: "row" }, actions(detail, version, current)),
   ];
 }
 
 function actions(detail, version, current) {
-  const of = (words) => ({ label: `${words} version ${version.number}` });
   const last = detail.versions.length === 1;
+  const approval = version.state === "draft" ? "Approve" : "Bring back";
+  const button = (words, work, more = {}) => deed(`${words} …`, work, { label: `${words} version ${version.number}`, ...more });
   return [
-    version.state !== "live" &&
-      deed(version.state === "draft" ? "Approve" : "Bring back", () => moved(approve(version, current), "is in force"), of(version.state === "draft" ? "Approve" : "Bring back")),
-    version.state === "live" && deed("Retire", () => moved(retire(version), "is retired"), of("Retire")),
-    deed("Describe", () => corrected(version), of("Describe")),
-    deed("Delete …", () => gone(detail, removeVersion(version, last), last), { danger: true, ...of("Delete") }),
+    version.state === "live"
+      ? button("Retire", () => moved(retire(version), "is retired"))
+      : button(approval, () => moved(approve(version, current), "is in force")),
+    button("Describe", () => corrected(version)),
+    button("Delete", () => gone(detail, removeVersion(version, last), last), { danger: true }),
   ];
 }
 
@@ -102,18 +109,19 @@ async function gone(detail, deletion, all = true) {
   if (!receipt) return;
   const shownReceipt = documentReceipt(detail.source.title, receipt);
   fill(find("#receipts"), shownReceipt);
-  if (all) fill(region, element("p", {}, element("a", { href: "/knowledge" }, "To the other guidelines")));
+  if (all) fill(region, element("p", {}, link("/knowledge", "To the other guidelines")));
   else await reload();
   shownReceipt.focus();
 }
 
 function compareForm(versions) {
-  const options = (chosen) => versions.map((one) => element("option", { value: one.id, selected: one === chosen }, `Version ${one.number} (${one.state})`));
+  const choice = (name, words, chosen) => element("div", { class: "field" },
+    element("label", { for: name }, words),
+    element("select", { id: name, name }, versions.map((one) =>
+      element("option", { value: one.id, selected: one === chosen }, `Version ${one.number}: ${stateWord(one.state)}`))));
   return element("form", { class: "card", action: "/knowledge/compare", "aria-labelledby": "compare" },
     element("h2", { id: "compare" }, "What changed between two versions"),
-    element("div", { class: "fields" },
-      element("div", { class: "field" }, element("label", { for: "before" }, "From"), element("select", { id: "before", name: "before" }, options(versions.at(-2)))),
-      element("div", { class: "field" }, element("label", { for: "after" }, "To"), element("select", { id: "after", name: "after" }, options(versions.at(-1))))),
+    element("div", { class: "fields" }, choice("before", "From", versions.at(-2)), choice("after", "To", versions.at(-1))),
     element("button", {}, "Compare"));
 }
 

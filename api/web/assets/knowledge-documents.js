@@ -3,6 +3,7 @@
 import { askJson } from "./api.js";
 import { counted, element, fill, find } from "./dom.js";
 import { shown } from "./knowledge-page.js";
+import { link } from "./knowledge-parts.js";
 import { table } from "./knowledge-tables.js";
 import { moment, standing } from "./knowledge-words.js";
 import { stateBadges } from "./knowledge-version.js";
@@ -24,14 +25,18 @@ function wanted() {
 
 function rows(found) {
   return found.map((one) => [
-    element("a", { href: `/knowledge/documents/${one.id}` }, one.source.title),
+    link(`/knowledge/documents/${one.id}`, one.source.title),
     stateBadges(one.version),
-    [one.source.publisher, one.source.edition && `edition ${one.source.edition}`, one.source.jurisdiction].filter(Boolean).join(", ") || "–",
+    publisherOf(one.source),
     `${one.version.number} of ${one.versions}`,
     String(one.version.page_count),
     String(one.version.passage_count),
     moment(one.version.created_at),
   ]);
+}
+
+function publisherOf({ publisher, edition, jurisdiction }) {
+  return [publisher, edition && `edition ${edition}`, jurisdiction].filter(Boolean).join(", ") || "–";
 }
 
 const COLUMNS = [
@@ -40,10 +45,17 @@ const COLUMNS = [
 
 function view() {
   const found = wanted();
-  fill(find("#tally"), found.length === documents.length ? counted(found.length, "guideline") : `${found.length} of ${counted(documents.length, "guideline")}`);
+  const all = counted(documents.length, "guideline");
+  fill(find("#tally"), found.length === documents.length ? all : `${found.length} of ${all}`);
   const empty = documents.length ? "None fits. Change the words or the state." : "There is no guideline yet. Upload the first.";
-  const more = found.length > most && element("button", { type: "button", onclick: () => { most += PAGE; fill(find("#documents"), view()); } }, `Show ${Math.min(PAGE, found.length - most)} more`);
+  const left = found.length - most;
+  const more = left > 0 && element("button", { type: "button", onclick: showMore }, `Show ${Math.min(PAGE, left)} more`);
   return [table("Guidelines", COLUMNS, rows(found.slice(0, most)), { empty }), more];
+}
+
+function showMore() {
+  most += PAGE;
+  fill(find("#documents"), view());
 }
 
 for (const name of ["#words", "#state"]) find(name).addEventListener("input", () => {

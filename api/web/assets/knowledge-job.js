@@ -2,22 +2,23 @@
 
 import { ask, askEvents, askJson, brokenOff, explained } from "./api.js";
 import { counted, element, fill, find } from "./dom.js";
-import { badge, deed } from "./knowledge-page.js";
+import { deed } from "./knowledge-page.js";
+import { badge, bullets, facts, folded, link } from "./knowledge-parts.js";
 import { table } from "./knowledge-tables.js";
-import { JOB_STATES, PAGE_STATES, moment, stateWord } from "./knowledge-words.js";
+import { JOB_STATES, PAGE_STATES, deedBy, stateWord } from "./knowledge-words.js";
 
 const ENDS = new Set(["done", "failed", "cancelled"]);
 const KINDS = { live: "good", draft: "warn", failed: "bad", done: "good", cancelled: "warn" };
 
-/** Show a job in `region` and follow it to its end; `ended` is told the whole job. Coming back shows what is, then what comes. */
-export async function followJob(region, id, ended = () => {}) {
-  const view = new JobView(await askJson(`/v1/jobs/${id}`), () => followJob(region, id, ended));
+/** Show a job in `region` and follow it to its end. Whoever comes back sees what is, then what comes. */
+export async function followJob(region, id) {
+  const view = new JobView(await askJson(`/v1/jobs/${id}`), () => followJob(region, id));
   fill(region, view.node);
   try {
     for await (const { name, data } of askEvents(`/v1/jobs/${id}/events`)) {
       if (name === "job") view.move(data);
       if (name === "item") view.moveItem(data);
-      if (name === "end") return view.end(data, ended);
+      if (name === "end") return view.end(data);
     }
     throw brokenOff(); // the server was stopped: the job goes on with its next start
   } catch (error) {
@@ -42,15 +43,16 @@ class JobView {
       element("div", { class: "row apart" },
         element("p", { class: "row" }, this.state, this.tally),
         this.actions),
-      facts(job),
+      facts(["Job", link(`/knowledge/jobs/${job.id}`, job.id)], ["Sent", deedBy(job.created_at, job.actor)]),
       table("Files of this job", ["File", "State", "Progress", "What became of it"], rows));
     this.move(job);
   }
 
   move(job) {
     this.job = { ...this.job, ...job };
-    fill(this.state, jobBadge(this.job.state), this.job.cancelled && !ENDS.has(this.job.state) && " ends after the file at hand");
-    fill(this.actions, ENDS.has(this.job.state) ? null : this.#cancel());
+    const ended = ENDS.has(this.job.state);
+    fill(this.state, jobBadge(this.job.state), this.job.cancelled && !ended && " ends after the file at hand");
+    fill(this.actions, ended ? null : this.#cancel());
     this.#count();
   }
 
@@ -59,12 +61,11 @@ class JobView {
     this.#count();
   }
 
-  end(job, ended) {
+  end(job) {
     job.items.forEach((item) => this.moveItem(item));
     this.move(job);
     fill(this.actions, this.#retry());
     if (job.message) this.node.append(element("p", { class: "told" }, job.message));
-    ended(job);
   }
 
   broken(error) {
@@ -82,7 +83,8 @@ class JobView {
 
   #cancel() {
     if (this.job.cancelled) return null;
-    return deed("Cancel the job", async () => this.move(await askJson(`/v1/jobs/${this.job.id}/cancel`, { method: "POST" })));
+    const path = `/v1/jobs/${this.job.id}/cancel`;
+    return deed("Cancel the job", async () => this.move(await askJson(path, { method: "POST" })));
   }
 
   #retry() {
@@ -119,18 +121,17 @@ class ItemView {
 }
 
 /** What became of one file, with what a curator should look at. */
-export function outcomeOf(outcome) {
+function outcomeOf(outcome) {
   if (outcome.state === "refused") {
     return element("p", {}, outcome.page && `Page ${outcome.page}: `, outcome.message ?? outcome.reason);
   }
+  const { id, warnings, without_text: odd } = outcome;
   return [
-    element("p", {}, summary(outcome), outcome.id && [" ", element("a", { href: `/knowledge/documents/${outcome.id}` }, "Open the guideline")]),
+    element("p", {}, summary(outcome), " ", id && link(`/knowledge/documents/${id}`, "Open the guideline")),
     outcome.version_state === "draft" && element("p", {}, "It is a draft: found once somebody approves it."),
     outcome.supersedes && element("p", {}, "It took the place of the version before."),
-    outcome.without_text.length > 0 && element("details", {},
-      element("summary", {}, `${counted(outcome.without_text.length, "page")} to look at`),
-      element("ul", {}, outcome.without_text.map((one) => pageToLookAt(outcome, one)))),
-    outcome.warnings.length > 0 && element("ul", { class: "warnings" }, outcome.warnings.map((one) => element("li", {}, one))),
+    odd.length > 0 && folded(`${counted(odd.length, "page")} to look at`, bullets(odd.map((one) => pageToLookAt(outcome, one)))),
+    bullets(warnings, { class: "warnings" }),
   ];
 }
 
@@ -144,15 +145,9 @@ function summary(outcome) {
 
 function pageToLookAt(outcome, page) {
   const words = `Page ${page.page} ${PAGE_STATES[page.state] ?? page.state}`;
-  const link = outcome.version && element("a", { href: `/knowledge/versions/${outcome.version}?page=${page.page}` }, words);
-  return element("li", {}, link || words, page.reason && ` (${page.reason})`);
-}
-
-function facts(job) {
-  const link = element("a", { href: `/knowledge/jobs/${job.id}` }, job.id);
-  return element("dl", { class: "facts" },
-    element("dt", {}, "Job"), element("dd", {}, link),
-    element("dt", {}, "Sent by"), element("dd", {}, `${job.actor}, ${moment(job.created_at)}`));
+  const { version } = outcome;
+  const named = version ? link(`/knowledge/versions/${version}?page=${page.page}`, words) : words;
+  return [named, page.reason && ` (${page.reason})`];
 }
 
 /** The page of one job. */

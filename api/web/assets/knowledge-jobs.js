@@ -1,11 +1,12 @@
 // What was taken in, the newest first, and one job as it goes on.
 
 import { askJson } from "./api.js";
-import { counted, element, find } from "./dom.js";
+import { counted, find } from "./dom.js";
 import { jobBadge, start } from "./knowledge-job.js";
 import { given, shown } from "./knowledge-page.js";
+import { link } from "./knowledge-parts.js";
 import { table } from "./knowledge-tables.js";
-import { moment } from "./knowledge-words.js";
+import { deedBy } from "./knowledge-words.js";
 
 const KINDS = { ingest_documents: "guidelines", ingest_cases: "cases" };
 
@@ -15,8 +16,9 @@ async function list() {
   return table("Jobs, the newest first", ["Job", "State", "What", "Files", "Sent", "Ended"], jobs.map((one) => {
     const refused = one.items.filter((item) => item.outcome?.state === "refused").length;
     return [
-      element("a", { href: `/knowledge/jobs/${one.id}` }, one.id), jobBadge(one.state), KINDS[one.kind] ?? one.kind,
-      [counted(one.items.length, "file"), refused > 0 && `, ${refused} refused`], `${moment(one.created_at)} by ${one.actor}`, moment(one.finished_at) || "–",
+      link(`/knowledge/jobs/${one.id}`, one.id), jobBadge(one.state), KINDS[one.kind] ?? one.kind,
+      [counted(one.items.length, "file"), refused > 0 && `, ${refused} refused`],
+      deedBy(one.created_at, one.actor), deedBy(one.finished_at),
     ];
   }), { empty: state ? "No job is in this state." : "Nothing was taken in yet." });
 }

@@ -58,8 +58,3 @@ export function told(...words) {
   // The button that was pressed is gone where the page shows something else now.
   if (document.activeElement === null || document.activeElement === document.body) message.focus();
 }
-
-/** A badge with a state; the word says it, the colour only repeats it. */
-export function badge(word, kind) {
-  return element("span", { class: kind ? `badge ${kind}` : "badge" }, word);
-}

@@ -3,8 +3,9 @@
 import { askJson, askPicture, explained } from "./api.js";
 import { counted, drawing, element, fill, find } from "./dom.js";
 import { given, shown } from "./knowledge-page.js";
+import { folded, link } from "./knowledge-parts.js";
 import { nameOf, stateBadges } from "./knowledge-version.js";
-import { PAGE_STATES, ROLES_OF_TEXT, percent } from "./knowledge-words.js";
+import { PAGE_STATES, ROLES_OF_TEXT, pagesOf, percent } from "./knowledge-words.js";
 
 const version = given.version;
 const asked = new URLSearchParams(location.search);
@@ -21,14 +22,16 @@ let picture = null; // the address of the picture that is shown
 let turn = 0; // pages asked for so far: an older answer must not cover a newer one
 
 async function open() {
-  const [detail, all] = await Promise.all([askJson(`/v1/documents/${version}`), askJson(`/v1/versions/${version}/passages`)]);
+  const routes = [`/v1/documents/${version}`, `/v1/versions/${version}/passages`];
+  const [detail, all] = await Promise.all(routes.map((one) => askJson(one)));
   passages = all.passages;
   of = detail.version.page_count;
   number.max = of;
   fill(find("#of"), `of ${of}`);
   fill(find("h1"), detail.source.title);
   document.title = `${detail.source.title}, pages – Dermacite`;
-  fill(find("#which"), element("a", { href: `/knowledge/documents/${detail.id}` }, `Version ${detail.version.number}`), " ", stateBadges(detail.version));
+  const home = link(`/knowledge/documents/${detail.id}`, `Version ${detail.version.number}`);
+  fill(find("#which"), home, " ", stateBadges(detail.version));
   find("#which").title = nameOf(detail.version);
   const first = passages.find((one) => one.id === chosen)?.first_page;
   await turnTo(Number(asked.get("page")) || first || 1);
@@ -77,20 +80,24 @@ function showSheet(text, { address, width, height }) {
   if (picture) URL.revokeObjectURL(picture);
   picture = address;
   // Fractions of the page become its pixels; sheet and marks scale together, in a frame that does not change its size.
-  const marks = (start, end, attributes) => placesOf(text.lines, start, end).map((place) =>
+  const marks = (start, end) => placesOf(text.lines, start, end).map(({ left, top, right, bottom }) =>
     drawing("rect", {
-      x: place.left * width, y: place.top * height, width: (place.right - place.left) * width, height: (place.bottom - place.top) * height, ...attributes,
+      x: left * width, y: top * height, width: (right - left) * width, height: (bottom - top) * height,
     }));
+  const passageMarks = (one) => drawing("g", {
+    class: "passage", "data-passage": one.id, onclick: () => choose(one.id, true),
+  }, marks(one.start, one.end));
   const [start, end] = [Number(asked.get("start")), Number(asked.get("end"))];
-  fill(sheet, drawing("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `Page ${text.number} as it is printed` },
+  const frame = { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `Page ${text.number} as it is printed` };
+  fill(sheet, drawing("svg", frame,
     drawing("image", { href: address, width, height }),
-    onPage(text).map((one) => drawing("g", { class: "passage", "data-passage": one.id, onclick: () => choose(one.id, true) }, marks(one.start, one.end))),
+    onPage(text).map(passageMarks),
     end > start && drawing("g", { class: "quote" }, marks(start, end))));
   markChosen();
 }
 
 /** The rectangles of a span of the text, line by line; within a line letters count as equally wide, as in GET .../places. */
-export function placesOf(lines, start, end) {
+function placesOf(lines, start, end) {
   return lines.filter((line) => line.end > start && line.start < end).map((line) => {
     const [width, length] = [line.right - line.left, line.end - line.start];
     return {
@@ -103,20 +110,24 @@ export function placesOf(lines, start, end) {
 
 function showPassages(text) {
   const found = onPage(text);
-  const odd = text.state !== "text" && element("p", { class: "told" }, `This page ${PAGE_STATES[text.state] ?? text.state}`,
-    text.confidence !== null && ` (it is ${percent(text.confidence)} sure)`, text.reason && `: ${text.reason}`);
-  fill(find("#tally"), found.length ? `${counted(found.length, "passage")} on this page; choose one to see where it is.` : "No passage was cut from this page.");
+  const sure = text.confidence !== null && ` (it is ${percent(text.confidence)} sure)`;
+  const words = [`This page ${PAGE_STATES[text.state] ?? text.state}`, sure, text.reason && `: ${text.reason}`];
+  const odd = text.state !== "text" && element("p", { class: "told" }, words);
+  const some = `${counted(found.length, "passage")} on this page; choose one to see where it is.`;
+  fill(find("#tally"), found.length ? some : "No passage was cut from this page.");
   fill(beside, odd,
     element("ol", { class: "passages" }, found.map((one) => element("li", {}, passage(one)))),
-    text.text.trim() && element("details", {}, element("summary", {}, "The text of this page"), element("pre", {}, text.text)));
+    text.text.trim() && folded("The text of this page", element("pre", {}, text.text)));
   markChosen();
 }
 
 function passage(one) {
-  const role = ROLES_OF_TEXT[one.role] ?? one.role;
-  const pages = one.last_page > one.first_page ? `pages ${one.first_page}–${one.last_page}` : "";
-  const notes = [one.section.join(" › "), one.role !== "body" && role, pages, one.ocr !== null && `recognised, ${percent(one.ocr)} sure`].filter(Boolean);
-  return element("button", { type: "button", class: "passage", "data-passage": one.id, "aria-pressed": "false", onclick: () => choose(one.id) },
+  const notes = [
+    one.section.join(" › "), one.role !== "body" && (ROLES_OF_TEXT[one.role] ?? one.role),
+    one.last_page > one.first_page && pagesOf(one), one.ocr !== null && `recognised, ${percent(one.ocr)} sure`,
+  ].filter(Boolean);
+  const attributes = { type: "button", class: "passage", "data-passage": one.id, "aria-pressed": "false" };
+  return element("button", { ...attributes, onclick: () => choose(one.id) },
     notes.length > 0 && element("span", { class: "quiet small" }, notes.join(", ")),
     one.header && element("span", { class: "quiet small" }, one.header),
     element("span", {}, one.text));

@@ -3,16 +3,20 @@
 import { askJson } from "./api.js";
 import { counted, element, fill, find } from "./dom.js";
 import { explanationOf } from "./knowledge-explained.js";
-import { badge, done } from "./knowledge-page.js";
+import { done } from "./knowledge-page.js";
+import { badge, bullets, casePicture, folded, link, part } from "./knowledge-parts.js";
 import { table } from "./knowledge-tables.js";
-import { ROLES_OF_TEXT, percent } from "./knowledge-words.js";
+import { ROLES_OF_TEXT, pagesOf, percent } from "./knowledge-words.js";
+
+const LEGS = ["Leg", { name: "Score", number: true }, { name: "Rank", number: true }];
+const BY = { picture: "Cases like the picture", text: "Cases by caption" };
 
 const form = find("#search");
 const picture = find("#picture");
 const results = find("#results");
 
 /** The filters as the API takes them; what is empty is left out. */
-export function filtersOf(inputs) {
+function filtersOf(inputs) {
   const filters = {};
   for (const input of inputs) {
     const value = input.value.trim();
@@ -59,29 +63,31 @@ function byPicture(file, asked) {
 
 function view(found) {
   const took = Object.entries(found.timings_ms).map(([step, ms]) => `${step.replaceAll("_", " ")} ${Math.round(ms)} ms`);
-  fill(find("#found"), `${counted(found.passages.length, "passage")}, ${counted(found.cases.length, "case")}; ${took.join(", ")}`);
+  const number = `${counted(found.passages.length, "passage")}, ${counted(found.cases.length, "case")}`;
+  fill(find("#found"), `${number}; ${took.join(", ")}`);
   return [
-    found.warnings.length > 0 && element("div", { class: "told" }, element("ul", {}, found.warnings.map((one) => element("li", {}, one)))),
-    part("Passages", found.passages.map(passage), found.explanations.passages),
-    part(found.cases_by === "picture" ? "Cases like the picture" : "Cases by caption", found.cases.map(oneCase), found.explanations.cases),
+    found.warnings.length > 0 && element("div", { class: "told" }, bullets(found.warnings)),
+    ranking("Passages", found.passages.map(passage), found.explanations.passages),
+    ranking(BY[found.cases_by], found.cases.map(oneCase), found.explanations.cases),
   ];
 }
 
-function part(title, hits, explanation) {
-  return element("section", { class: "stack" },
-    element("h2", {}, title),
-    hits.length ? element("ol", { class: "hits" }, hits.map((one) => element("li", { class: "card" }, one))) : element("p", { class: "quiet" }, "Nothing was found."),
-    explanation && element("details", {}, element("summary", {}, `How the ${title.toLowerCase()} were found`), explanationOf(explanation)));
+function ranking(title, hits, explanation) {
+  const list = element("ol", { class: "hits" }, hits.map((one) => element("li", { class: "card" }, one)));
+  return part(title,
+    explanation && folded(`How the ${title.toLowerCase()} were found`, explanationOf(explanation)),
+    hits.length ? list : element("p", { class: "quiet" }, "Nothing was found."));
 }
 
 function passage(hit) {
   const query = new URLSearchParams({ page: hit.first_page, start: hit.start, end: hit.end });
   const marks = [
-    hit.standing !== "in_force" && badge(hit.standing, "warn"), hit.role && hit.role !== "body" && badge(ROLES_OF_TEXT[hit.role] ?? hit.role),
+    hit.standing !== "in_force" && badge(hit.standing, "warn"),
+    hit.role && hit.role !== "body" && badge(ROLES_OF_TEXT[hit.role] ?? hit.role),
     hit.ocr !== null && badge(`recognised, ${percent(hit.ocr)} sure`, "warn"),
   ];
   return [
-    element("h3", {}, element("a", { href: `/knowledge/versions/${hit.version_id}?${query}` }, `${hit.title}, page ${hit.first_page}`)),
+    element("h3", {}, link(`/knowledge/versions/${hit.version_id}?${query}`, `${hit.title}, ${pagesOf(hit)}`)),
     element("p", { class: "quiet small" }, hit.section.join(" › "), " ", marks),
     hit.header && element("p", { class: "quiet small" }, hit.header),
     element("blockquote", {}, hit.text),
@@ -90,9 +96,8 @@ function passage(hit) {
 }
 
 function oneCase(hit) {
-  const shown = hit.picture
-    ? element("img", { src: `/v1/cases/${hit.id}/picture`, alt: `Case ${hit.id}: ${hit.label}`, loading: "lazy", width: 128, height: 128 })
-    : element("p", { class: "quiet small" }, `Its licence does not allow showing it: ${hit.licence ?? "unknown"}`);
+  const withheld = `Its licence does not allow showing it: ${hit.licence ?? "unknown"}`;
+  const shown = hit.picture ? casePicture(hit.id, hit.label, 128) : element("p", { class: "quiet small" }, withheld);
   return [
     element("h3", {}, hit.label ?? "no label"),
     element("div", { class: "case" }, shown, element("div", {}, hit.text && element("blockquote", {}, hit.text),
@@ -103,9 +108,8 @@ function oneCase(hit) {
 
 /** The fused score, and what each leg gave. A leg that did not propose the hit has no rank. */
 function legs(hit) {
-  const rows = Object.entries(hit.scores).map(([leg, score]) => [leg, score.toFixed(3), hit.ranks[leg] ?? "–"]);
-  return element("details", { open: true }, element("summary", {}, `Score ${hit.score.toFixed(3)}`),
-    table("What each leg gave", ["Leg", { name: "Score", number: true }, { name: "Rank", number: true }], rows.map((row) => row.map(String)), { cards: false }));
+  const rows = Object.entries(hit.scores).map(([leg, score]) => [leg, score.toFixed(3), String(hit.ranks[leg] ?? "–")]);
+  return table(`Score ${hit.score.toFixed(3)}; what each leg gave`, LEGS, rows, { cards: false });
 }
 
 form.addEventListener("submit", (event) => {

@@ -2,12 +2,14 @@
 
 import { element } from "./dom.js";
 
+const TAG = "[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}"; // BCP 47, as far as it is used
+
 const FIELDS = [
   { name: "title", label: "Title" },
   { name: "publisher", label: "Publisher" },
   { name: "edition", label: "Edition" },
   { name: "jurisdiction", label: "Jurisdiction", hint: "Where it applies, such as GB" },
-  { name: "language", label: "Language", hint: "Such as en or pt-BR; empty: what the text shows", pattern: "[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}", max: 35 },
+  { name: "language", label: "Language", hint: "Such as en or pt-BR; empty: what the text shows", pattern: TAG, max: 35 },
   { name: "licence", label: "Licence", hint: "SPDX id where there is one" },
   { name: "effective", label: "In force from", type: "date" },
   { name: "review", label: "Due for review on", type: "date" },
@@ -25,8 +27,9 @@ export function sourceFields(source = {}, { needed = false } = {}) {
   const inputs = new Map();
   const node = element("div", { class: "fields" }, FIELDS.map((one) => {
     const input = element("input", {
-      id: `source-${one.name}`, name: one.name, type: one.type ?? "text", maxlength: one.type === "date" ? undefined : one.max ?? 500,
-      pattern: one.pattern, autocomplete: "off", value: shown(source[one.name]), "aria-describedby": one.hint && `hint-${one.name}`,
+      id: `source-${one.name}`, name: one.name, type: one.type ?? "text", pattern: one.pattern, autocomplete: "off",
+      maxlength: one.type !== "date" && (one.max ?? 500), value: shown(source[one.name]),
+      "aria-describedby": one.hint && `hint-${one.name}`,
     });
     inputs.set(one.name, input);
     return element("div", { class: "field" },

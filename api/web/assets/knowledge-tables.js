@@ -42,12 +42,15 @@ export function crossTable(caption, corner, counts) {
     }
   }
   const figure = (row, column) => sums.get(String([row, column])) ?? 0;
-  const across = (row, name) => element("tr", {}, element("th", { scope: "row" }, name),
-    [...columns, ""].map((column) => element("td", { class: figure(row, column) ? "number" : "number none" }, String(figure(row, column)))));
+  const cell = (number) => element("td", { class: number ? "number" : "number none" }, String(number));
+  const across = (row, name) => element("tr", {},
+    element("th", { scope: "row" }, name), [...columns, ""].map((column) => cell(figure(row, column))));
+  const top = [corner, ...columns, "all"].map((name, place) =>
+    element("th", { scope: "col", class: place > 0 && "number" }, name));
   return element("div", { class: "scroll", role: "region", tabindex: "0", "aria-label": caption },
     element("table", {},
       element("caption", {}, caption),
-      element("thead", {}, element("tr", {}, [corner, ...columns, "all"].map((name, place) => element("th", { scope: "col", class: place ? "number" : undefined }, name)))),
+      element("thead", {}, element("tr", {}, top)),
       element("tbody", {}, rows.map((row) => across(row, row))),
       element("tfoot", {}, across("", "all"))));
 }

@@ -35,10 +35,11 @@ function keyOf(file) {
 function show() {
   fill(list, chosen.map((file, place) => {
     const fault = faultOf(file);
+    const away = { type: "button", class: "plain", "aria-label": `Take ${file.name} away`, onclick: () => drop(place) };
     return element("li", { class: "row apart" },
       element("span", {}, file.name, " ", element("span", { class: "quiet small" }, bytes(file.size)),
         fault && element("span", { class: "fault" }, ` ${fault}`)),
-      element("button", { type: "button", class: "plain", "aria-label": `Take ${file.name} away`, onclick: () => drop(place) }, "Take away"));
+      element("button", away, "Take away"));
   }));
   const problem = chosen.length ? faultOfAll() : "";
   fill(find("#tally"), chosen.length ? problem || `${counted(chosen.length, "file")} to send` : "No file chosen yet.");
@@ -97,8 +98,9 @@ function follow(id) {
 async function offerDocuments() {
   const { documents } = await askJson("/v1/documents");
   const wanted = new URLSearchParams(location.search).get("document");
+  const named = ({ title, publisher, edition }) => [title, publisher, edition].filter(Boolean).join(", ");
   find("#document").append(...documents.map((one) =>
-    element("option", { value: one.id, selected: one.id === wanted }, [one.source.title, one.source.publisher, one.source.edition].filter(Boolean).join(", "))));
+    element("option", { value: one.id, selected: one.id === wanted }, `a new version of ${named(one.source)}`)));
 }
 
 function listen() {

@@ -3,15 +3,15 @@
 import { askJson } from "./api.js";
 import { element } from "./dom.js";
 import { confirmed } from "./knowledge-dialogs.js";
-import { badge } from "./knowledge-page.js";
+import { badge, facts } from "./knowledge-parts.js";
 import { sourceFields } from "./knowledge-source.js";
 import { reviewDue, standing, stateWord } from "./knowledge-words.js";
 
 const KINDS = { live: "good", draft: "warn", expired: "bad" };
 const ORDER = [
   ["publisher", "Publisher"], ["edition", "Edition"], ["jurisdiction", "Jurisdiction"], ["language", "Language"],
-  ["licence", "Licence"], ["effective", "In force from"], ["review", "Due for review on"], ["expires", "No longer in force from"],
-  ["grade", "Grade of evidence"], ["tags", "Tags"],
+  ["licence", "Licence"], ["effective", "In force from"], ["review", "Due for review on"],
+  ["expires", "No longer in force from"], ["grade", "Grade of evidence"], ["tags", "Tags"],
 ];
 
 /** Its state, and whether it is due to be looked at. */
@@ -26,12 +26,11 @@ export function nameOf(version) {
 
 /** What is known of a source; what is not known is not there. */
 export function sourceFacts(source) {
-  const known = ORDER.map(([name, words]) => [words, Array.isArray(source[name]) ? source[name].join(", ") : source[name]]);
-  const told = known.filter(([, value]) => value).map(([words, value]) => [element("dt", {}, words), element("dd", {}, value)]);
-  // The address is what somebody wrote: only a web address becomes a link.
-  const link = /^https?:\/\//i.test(source.url ?? "") &&
-    [element("dt", {}, "Address"), element("dd", {}, element("a", { href: source.url, rel: "noreferrer noopener", target: "_blank" }, source.url))];
-  return element("dl", { class: "facts" }, told, link);
+  const told = ORDER.map(([name, words]) => [words, Array.isArray(source[name]) ? source[name].join(", ") : source[name]]);
+  // The address is what somebody wrote: only one of the web becomes a link.
+  const web = /^https?:\/\//i.test(source.url ?? "");
+  const away = web && element("a", { href: source.url, rel: "noreferrer noopener", target: "_blank" }, source.url);
+  return facts(...told, ["Address", away]);
 }
 
 /** Ask, then put a version in force. Resolves to the version, or to nothing where it was not confirmed. */
@@ -52,7 +51,10 @@ export async function approve(version, current) {
 export async function retire(version) {
   const sure = await confirmed({
     title: `Take ${nameOf(version)} out of use?`,
-    lines: ["Its passages are found no more unless somebody asks for retired ones. Nothing is deleted; it can be put in force again."],
+    lines: [
+      "Its passages are found no more unless somebody asks for retired ones.",
+      "Nothing is deleted; it can be put in force again.",
+    ],
     action: "Take out of use",
   });
   return sure ? askJson(`/v1/versions/${version.id}/retire`, { method: "POST" }) : undefined;
@@ -63,7 +65,7 @@ export async function removeVersion(version, last) {
   const sure = await confirmed({
     title: `Delete ${nameOf(version)}?`,
     lines: [
-      `The file, the text of its ${version.page_count} pages and all ${version.passage_count} passages go for good, from every index too.`,
+      `Its file, ${version.page_count} pages and all ${version.passage_count} passages go for good, from every index too.`,
       last ? "It is the last version: the guideline goes with it." : "Other versions stay.",
       "Answers that cited it can no longer be checked. To hide it only, take it out of use instead.",
     ],
@@ -78,7 +80,7 @@ export async function removeDocument(detail) {
   const sure = await confirmed({
     title: `Delete the guideline “${detail.source.title}”?`,
     lines: [
-      `All ${detail.versions.length} versions go for good, with their files, texts and ${passages} passages, from every index too.`,
+      `All ${detail.versions.length} versions with ${passages} passages and their files go for good, from every index too.`,
       "Answers that cited it can no longer be checked. To hide it only, take its version out of use instead.",
     ],
     action: "Delete the guideline", danger: true,

@@ -1,6 +1,6 @@
 // The words of the registry as a curator reads them.
 
-export const STATES = {
+const STATES = {
   received: "waiting", extracting: "being read", indexing: "being indexed", draft: "draft", live: "in force",
   superseded: "superseded", retired: "retired", failed: "refused",
 };
@@ -74,4 +74,14 @@ export function bytes(number) {
 /** The first signs of an id; the whole id goes into a title beside it. */
 export function short(id) {
   return id.length > 14 ? `${id.slice(0, 12)}…` : id;
+}
+
+/** "page 3", "pages 3–4" of a passage. */
+export function pagesOf(one) {
+  return one.first_page === one.last_page ? `page ${one.first_page}` : `pages ${one.first_page}–${one.last_page}`;
+}
+
+/** When something was done and by whom; a dash for what was not. */
+export function deedBy(at, who) {
+  return at ? `${moment(at)}${who ? ` by ${who}` : ""}` : "–";
 }
