@@ -15,7 +15,6 @@ const region = find("#document");
 
 async function load() {
   const detail = await askJson(`/v1/documents/${encodeURIComponent(given.document)}`);
-  fill(find("h1"), detail.source.title);
   document.title = `${detail.source.title} – Dermacite`;
   return view(detail);
 }
@@ -27,6 +26,7 @@ function reload() {
 function view(detail) {
   const current = detail.versions.find((one) => one.state === "live");
   return [
+    element("h1", {}, detail.source.title),
     element("section", { class: "card", "aria-labelledby": "about" },
       element("div", { class: "row apart" },
         element("h2", { id: "about" }, `Version ${detail.version.number}`), element("p", {}, stateBadges(detail.version))),
@@ -107,11 +107,11 @@ function corrected(version) {
 async function gone(detail, deletion, all = true) {
   const receipt = await deletion;
   if (!receipt) return;
-  const shownReceipt = documentReceipt(detail.source.title, receipt);
-  fill(find("#receipts"), shownReceipt);
+  const proof = documentReceipt(detail.source.title, receipt);
   if (all) fill(region, element("p", {}, link("/knowledge", "To the other guidelines")));
   else await reload();
-  shownReceipt.focus();
+  fill(find("#receipts"), proof);
+  proof.focus();
 }
 
 function compareForm(versions) {

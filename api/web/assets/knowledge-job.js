@@ -35,16 +35,17 @@ class JobView {
     this.job = job;
     this.again = again;
     this.state = element("span", {}, jobBadge(job.state));
-    this.tally = element("span", { class: "quiet", role: "status" });
-    this.actions = element("div", { class: "row" });
+    this.tally = element("p", { role: "status" });
+    this.actions = element("div", { class: "row actions" });
     this.items = new Map(job.items.map((item) => [item.number, new ItemView(item)]));
+    this.outcomes = element("ol", { class: "outcomes" });
     const rows = [...this.items.values()].map((one) => one.cells);
-    this.node = element("div", { class: "card stack" },
-      element("div", { class: "row apart" },
-        element("p", { class: "row" }, this.state, this.tally),
-        this.actions),
-      facts(["Job", link(`/knowledge/jobs/${job.id}`, job.id)], ["Sent", deedBy(job.created_at, job.actor)]),
-      table("Files of this job", ["File", "State", "Progress", "What became of it"], rows));
+    this.node = element("div", { class: "card stack job" },
+      element("div", { class: "row apart" }, this.tally, this.actions),
+      facts(["State", this.state], ["Job", link(`/knowledge/jobs/${job.id}`, job.id)], ["Sent", deedBy(job.created_at, job.actor)]),
+      table("Files of this job", ["File", "State", "Progress"], rows),
+      this.outcomes);
+    job.items.forEach((item) => this.moveItem(item));
     this.move(job);
   }
 
@@ -57,7 +58,9 @@ class JobView {
   }
 
   moveItem(item) {
-    this.items.get(item.number)?.move(item);
+    const view = this.items.get(item.number);
+    const over = view.move(item);
+    if (over) this.outcomes.append(element("li", {}, element("h3", {}, item.name), outcomeOf(item.outcome)));
     this.#count();
   }
 
@@ -98,25 +101,28 @@ class JobView {
   }
 }
 
-/** One file: its cells stay where they are, so that nothing jumps while it moves on. */
+/** One file: its cells keep their size and place, so that nothing jumps while it moves on. */
 class ItemView {
   constructor(item) {
+    this.item = { ...item, outcome: null };
     this.state = element("span");
     this.bar = element("progress", { "aria-label": `Pages read of ${item.name}` });
     this.pages = element("span", { class: "small quiet" });
-    this.outcome = element("div", { class: "stack tight" });
-    this.cells = [item.name, this.state, element("div", { class: "pages" }, this.bar, this.pages), this.outcome];
-    this.move(item);
+    this.cells = [item.name, this.state, element("div", { class: "pages" }, this.bar, this.pages)];
   }
 
+  /** Show how far it is; whether it came to its end just now. */
   move(item) {
+    const over = Boolean(item.outcome) && !this.item.outcome;
     this.item = item;
     fill(this.state, badge(stateWord(item.state), KINDS[item.state]));
     const of = item.page_count;
+    const done = item.outcome ? of : item.pages_done;
     this.bar.max = of || 1;
-    if (of || item.outcome) this.bar.value = item.outcome ? this.bar.max : item.pages_done;
-    fill(this.pages, of ? `page ${item.outcome ? of : item.pages_done} of ${of}` : item.outcome ? "–" : "waiting");
-    if (item.outcome) fill(this.outcome, outcomeOf(item.outcome));
+    if (of || item.outcome) this.bar.value = of ? done : 1;
+    const ended = item.outcome ? "ended" : "waiting";
+    fill(this.pages, of ? `page ${done} of ${of}` : ended);
+    return over;
   }
 }
 

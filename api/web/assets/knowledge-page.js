@@ -36,25 +36,29 @@ export function deed(words, work, { danger = false, main: first = false, role = 
   return button;
 }
 
-/** Do something that can fail: the button waits meanwhile, and a refusal is shown in #messages. */
+/** Do something that can fail: the button waits meanwhile, and a refusal is shown. */
 export async function done(button, work) {
-  const messages = find("#messages");
-  fill(messages);
+  fill(find("#messages"));
   button.disabled = true;
   try {
     await work();
   } catch (error) {
-    fill(messages, explained(error));
-    messages.scrollIntoView({ block: "nearest" });
+    say(explained(error));
   } finally {
     button.disabled = false;
   }
 }
 
-/** Say what was done, where screen readers hear it. */
+/** Say what was done. */
 export function told(...words) {
-  const message = element("p", { class: "told calm", tabindex: "-1" }, words);
-  fill(find("#messages"), message);
+  say(element("p", { class: "told calm" }, words));
+}
+
+/** Show a message over the page, so that nothing on it jumps; screen readers hear it. */
+export function say(message) {
+  const messages = find("#messages");
+  const close = element("button", { type: "button", class: "plain", onclick: () => fill(messages) }, "Close");
+  fill(messages, message, close);
   // The button that was pressed is gone where the page shows something else now.
-  if (document.activeElement === null || document.activeElement === document.body) message.focus();
+  if (document.activeElement === null || document.activeElement === document.body) close.focus();
 }

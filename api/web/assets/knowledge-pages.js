@@ -2,7 +2,7 @@
 
 import { askJson, askPicture, explained } from "./api.js";
 import { counted, drawing, element, fill, find } from "./dom.js";
-import { given, shown } from "./knowledge-page.js";
+import { given, say } from "./knowledge-page.js";
 import { folded, link } from "./knowledge-parts.js";
 import { nameOf, stateBadges } from "./knowledge-version.js";
 import { PAGE_STATES, ROLES_OF_TEXT, pagesOf, percent } from "./knowledge-words.js";
@@ -28,11 +28,12 @@ async function open() {
   of = detail.version.page_count;
   number.max = of;
   fill(find("#of"), `of ${of}`);
-  fill(find("h1"), detail.source.title);
+  fill(find("#title"), detail.source.title);
   document.title = `${detail.source.title}, pages – Dermacite`;
   const home = link(`/knowledge/documents/${detail.id}`, `Version ${detail.version.number}`);
   fill(find("#which"), home, " ", stateBadges(detail.version));
   find("#which").title = nameOf(detail.version);
+  find("#opened").hidden = false;
   const first = passages.find((one) => one.id === chosen)?.first_page;
   await turnTo(Number(asked.get("page")) || first || 1);
 }
@@ -153,4 +154,4 @@ find("#turn").addEventListener("submit", (event) => {
   event.preventDefault();
   turnTo(Number(number.value));
 });
-shown(find("#messages"), open);
+open().catch((error) => say(explained(error)));

@@ -3,7 +3,7 @@
 import { askJson, explained } from "./api.js";
 import { counted, element, fill, find } from "./dom.js";
 import { followJob } from "./knowledge-job.js";
-import { done, given, may } from "./knowledge-page.js";
+import { done, given, may, say } from "./knowledge-page.js";
 import { sourceFields } from "./knowledge-source.js";
 import { bytes } from "./knowledge-words.js";
 
@@ -75,14 +75,17 @@ async function submit() {
     if (source) body.append("source", JSON.stringify(source));
     if (find("#document").value) body.append("document", find("#document").value);
   }
+  const sent = chosen;
+  chosen = [];
+  show(); // now, while a change is expected, rather than when the answer comes
   fill(find("#tally"), "Sending …");
   try {
     const job = await askJson("/v1/documents?background=true", { method: "POST", body });
-    chosen = [];
     history.replaceState(null, "", `?job=${job.id}`); // a page that is loaded again follows the same job
     follow(job.id);
-  } finally {
-    show();
+  } catch (error) {
+    chosen = sent;
+    throw error;
   }
 }
 
@@ -123,6 +126,6 @@ function listen() {
 find("#source").append(fields.node);
 listen();
 show();
-offerDocuments().catch((error) => fill(find("#messages"), explained(error)));
+offerDocuments().catch((error) => say(explained(error)));
 const job = new URLSearchParams(location.search).get("job");
 if (job) follow(job);

@@ -96,8 +96,8 @@ export function describe(version, save, failed) {
   const form = element("form", {},
     element("h2", { id: "describe" }, `Source of ${nameOf(version)}`),
     element("p", { class: "quiet small" }, "All of it is written anew: what is empty here is unknown from then on."),
-    fields.node, problems,
-    element("div", { class: "row" }, element("button", { class: "main" }, "Save"), cancel));
+    fields.node,
+    element("div", { class: "row" }, element("button", { class: "main" }, "Save"), cancel), problems);
   const dialog = element("dialog", { "aria-labelledby": "describe", class: "broad" }, form);
   cancel.addEventListener("click", () => dialog.close());
   dialog.addEventListener("close", () => dialog.remove());
