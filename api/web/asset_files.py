@@ -46,7 +46,7 @@ def assets() -> Assets:
     return Assets(files, digest.hexdigest()[:16])
 
 
-@get("/assets/{version:str}/{name:str}", include_in_schema=False)
+@get("/assets/{version:str}/{name:str}", role="everybody", include_in_schema=False)
 async def get_asset(
     version: Annotated[str, PathParameter()], name: Annotated[str, PathParameter()], request: Request[Any, Any, Any]
 ) -> Response[bytes]:
