@@ -20,7 +20,7 @@ from api.cds_hooks import answer_cds_hook, list_cds_services
 from api.counterfactuals import diagnose_counterfactually
 from api.datasets import ROUTES as DATASETS
 from api.diagnoses import diagnose
-from api.documents import add_documents, delete_document, get_document, list_documents
+from api.documents import FULL_SIZE_PDFS, add_documents, delete_document, get_document, list_documents
 from api.door import Door, EveryRouteSaysItsRole
 from api.errors import HANDLERS
 from api.guard import OwnNames, add_hsts, add_security_headers
@@ -48,7 +48,6 @@ T = TypeVar("T")
 
 MEGABYTE = 1_000_000
 WORDS = MEGABYTE  # what the JSON of a request may take, alone or beside files
-FULL_SIZE_PDFS = 4  # PDFs of the largest size in one upload; more of them go one by one
 MAX_PARTS = 32  # of a form; the longest has 20 files and three words about them
 JOB_PATIENCE_S = 5.0  # for the file at hand when the process ends
 

@@ -24,6 +24,7 @@ from runtime.keys import Role
 from runtime.service import Service
 
 MAX_FILES = 20
+FULL_SIZE_PDFS = 4  # of the largest size in one upload; more of them go one by one
 MAX_NAME = 200  # characters of a file's name that are given back
 
 DocumentId = Annotated[
