@@ -18,13 +18,16 @@ from api.counterfactuals import diagnose_counterfactually
 from api.datasets import ROUTES as DATASETS
 from api.diagnoses import diagnose
 from api.documents import add_documents, delete_document, get_document, list_documents
+from api.draining import Draining
 from api.errors import HANDLERS
 from api.guard import LoopbackOnly, add_security_headers
 from api.health import Readiness, live, ready
 from api.jobs import cancel_job, follow_job, get_job, list_jobs, retry_job
+from api.metrics import Metrics, metrics
 from api.openapi import openapi_config
 from api.pages import get_document_file, get_page, get_page_image
 from api.search import search, search_by_picture
+from api.tracing import Tracing
 from api.versions import (
     approve_version,
     compare_versions,
@@ -34,6 +37,8 @@ from api.versions import (
     list_passages,
     retire_version,
 )
+from api.watching import Watchers, watch
+from inference.observing import Observers
 from inference.types import MAX_PICTURES
 from runtime.service import Service
 
@@ -46,13 +51,19 @@ MAX_PARTS = 32  # of a form; the longest has 20 files and three words about them
 JOB_PATIENCE_S = 5.0  # for the file at hand when the process ends
 
 
-def create_app(service: Service) -> Litestar:
+def create_app(service: Service, draining: Draining | None = None) -> Litestar:
     """The application. It closes `service` when it ends. Answers only under loopback names: see api.guard."""
-    readiness, backend = Readiness(service), Backend(service)
-    return Litestar(
+    watchers = _watchers(service, draining)
+    readiness, backend = Readiness(service, lambda: watchers.draining.begun), Backend(service)
+    watchers.metrics.watch(backend, readiness)
+    app = Litestar(
         route_handlers=_routes(service),
-        dependencies={"backend": _always(backend), "readiness": _always(readiness)},
-        lifespan=[_lifespan(backend, readiness)],
+        dependencies={
+            "backend": _always(backend),
+            "readiness": _always(readiness),
+            "numbers": _always(watchers.metrics),
+        },
+        lifespan=[_lifespan(backend, readiness, watchers.tracing)],
         middleware=[LoopbackOnly()],
         before_send=[add_security_headers],
         exception_handlers=HANDLERS,
@@ -62,6 +73,15 @@ def create_app(service: Service) -> Litestar:
         logging_config=None,  # Litestar would log tracebacks, which can hold what a caller sent
         debug=False,  # whatever LITESTAR_DEBUG says
     )
+    watch(app, watchers)
+    return app
+
+
+def _watchers(service: Service, draining: Draining | None) -> Watchers:
+    """Who looks on, and is told of every consultation. Raises SettingsRefused where traces cannot be sent."""
+    metrics, tracing = Metrics(service), Tracing(service.settings.otlp_endpoint)
+    service.observer = Observers((metrics, tracing))
+    return Watchers(draining or Draining(service.settings.drain_seconds), metrics, tracing)
 
 
 def _routes(service: Service) -> list[ControllerRouterHandler]:
@@ -76,11 +96,14 @@ def _routes(service: Service) -> list[ControllerRouterHandler]:
         Router("/", route_handlers=[add_documents], request_max_body_size=uploads),
         search, list_documents, get_document, delete_document, get_page, get_page_image, get_document_file,
         approve_version, retire_version, describe_version, delete_version, list_passages, compare_versions, find_places,
-        list_jobs, get_job, follow_job, cancel_job, retry_job, list_audit, get_case, get_case_picture, *DATASETS, live, ready,
+        list_jobs, get_job, follow_job, cancel_job, retry_job, list_audit, get_case, get_case_picture, *DATASETS,
+        live, ready, metrics,
     ]  # fmt: skip
 
 
-def _lifespan(backend: Backend, readiness: Readiness) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:
+def _lifespan(
+    backend: Backend, readiness: Readiness, tracing: Tracing
+) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
         # Warming up goes on beside the first requests: a service with an encoder missing must be able to say so.
@@ -94,6 +117,7 @@ def _lifespan(backend: Backend, readiness: Readiness) -> Callable[[Litestar], Ab
             with anyio.CancelScope(shield=True):
                 await backend.service.close_models()
                 await anyio.to_thread.run_sync(_close, backend)
+                await anyio.to_thread.run_sync(tracing.close)
 
     return lifespan
 

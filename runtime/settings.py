@@ -141,6 +141,10 @@ class Settings(BaseSettings):
     answer_days: int = Field(365, ge=1)  # for so long
     job_days: int = Field(30, ge=1)  # jobs that ended are listed for so long
 
+    log_format: Literal["text", "json"] = "text"  # of what a server writes about itself
+    drain_seconds: float = Field(20, ge=0)  # what running requests get to finish after SIGTERM
+    otlp_endpoint: str | None = Field(None, pattern=r"^https?://[^\s/]+/?$")  # where traces go; none: there are none
+
     workers: int = Field(2, ge=1)  # consultations computed at once
     parsers: int = Field(2, ge=1)  # PDFs of a job that are read at once
     merge_above: int = Field(500, ge=0)  # rows in the delta that start a new index generation

@@ -11,10 +11,10 @@ from runtime.cli.ingesting import ingest
 from runtime.cli.jobs import jobs
 from runtime.cli.measuring import ablate, evaluate
 from runtime.cli.models import labels, models
-from runtime.cli.operating import doctor, serve
+from runtime.cli.operating import check, doctor, serve
 
 for command in (
-    ingest, documents, datasets, cases, jobs, audit, coverage_command, reindex, indexes, search, diagnose, serve, doctor,
+    ingest, documents, datasets, cases, jobs, audit, coverage_command, reindex, indexes, search, diagnose, serve, check, doctor,
     evaluate, ablate, export_, import_, archive, models, labels,
 ):  # fmt: skip
     main.add_command(command)

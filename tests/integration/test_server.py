@@ -1,74 +1,22 @@
 """A real server in a process of its own, as the command line starts it."""
 
-import re
 import signal
 import socket
-import subprocess
-import sys
-import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
 import pytest
 
 from runtime.service import Service
-
-ROOT = Path(__file__).parents[2]
-
-
-@dataclass
-class Server:
-    """The process, and the lines it has written."""
-
-    process: subprocess.Popen[str]
-    lines: list[str] = field(default_factory=list)
-    url: str = ""
-
-    def follow(self) -> None:
-        assert self.process.stderr is not None
-        for line in self.process.stderr:
-            self.lines.append(line)
-
-    def wait_for_url(self) -> None:
-        deadline = time.monotonic() + 60
-        while not self.url and time.monotonic() < deadline and self.process.poll() is None:
-            found = re.search(r"running on (http://127\.0\.0\.1:\d+)", "".join(self.lines))
-            self.url = found[1] if found else ""
-            time.sleep(0.02)
-        assert self.url, "".join(self.lines)
-
-    def wait_until_ready(self) -> None:
-        deadline = time.monotonic() + 60
-        while httpx.get(f"{self.url}/health/ready", timeout=60).status_code != 200:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-
-
-def started(*arguments: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "api.server", *arguments],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+from tests.served_process import Server, serving, started
 
 
 @pytest.fixture
 def server(own_service: Service) -> Iterator[Server]:
-    with started("--home", str(own_service.home.root), "--configuration", "embedded", "--port", "0") as process:
-        server = Server(process)
-        reader = threading.Thread(target=server.follow)
-        reader.start()
-        try:
-            server.wait_for_url()
-            yield server
-        finally:
-            process.kill()
-            reader.join()
+    with serving(own_service.home.root) as server:
+        yield server
 
 
 def test_a_server_answers_and_ends_when_told(server: Server, draw: object) -> None:
