@@ -154,7 +154,7 @@ class _Exchange:
 
 def key_id_of(scope: Mapping[str, Any] | Scope) -> str | None:
     """The id of the key that the caller showed, where the door put one into the scope; never its name."""
-    found = getattr(scope.get("auth"), "key_id", None)
+    found = getattr(scope.get("user"), "key_id", None)
     return found if isinstance(found, str) else None
 
 
