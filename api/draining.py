@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from types import FrameType
 
 import anyio
 import uvicorn
@@ -42,7 +43,7 @@ class Draining:
         self.begun = False
         self._out_of_time = out_of_time
         self._until: float | None = None
-        self._told = False
+        self._ended: float | None = None
         self._running: set[Running] = set()
 
     @property
@@ -54,6 +55,11 @@ class Draining:
         """Take nothing new from now on; False when that had begun already."""
         first, self.begun = not self.begun, True
         return first
+
+    def hurry(self) -> bool:
+        """Give what runs no more time; False when it had none already."""
+        hurried, self.seconds, self._until = self.seconds > 0, 0.0, 0.0
+        return hurried
 
     @contextmanager
     def counted(self, running: Running) -> Iterator[None]:
@@ -76,12 +82,12 @@ class Draining:
             if one.is_subscription:
                 one.scope.cancel()
         if now >= self._until:
-            self._end()
-        return not self._running or now >= self._until + LAST_WORDS_S
+            self._end(now)
+        return not self._running or (self._ended is not None and now >= self._ended + LAST_WORDS_S)
 
-    def _end(self) -> None:
-        if not self._told:
-            self._told = True
+    def _end(self, now: float) -> None:
+        if self._ended is None:
+            self._ended = now
             self._out_of_time()
             if self._running:
                 _log.warning("ending: %d requests are not done in time and are refused", len(self._running))
@@ -90,17 +96,17 @@ class Draining:
 
 
 class DrainingServer(uvicorn.Server):
-    """Ends by draining; a second signal ends it at once."""
+    """Ends by draining; a second signal takes the time from what runs, a third ends the process."""
 
     def __init__(self, config: uvicorn.Config, draining: Draining) -> None:
         super().__init__(config)
         self._draining = draining
 
-    def handle_exit(self, sig: int, frame: object) -> None:
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """See the class."""
-        first = self._draining.begin()
-        super().handle_exit(sig, frame)  # type: ignore[arg-type] # the frame is handed on as it came
-        if first:
+        waits = self._draining.begin() or self._draining.hurry()
+        super().handle_exit(sig, frame)
+        if waits:
             self.should_exit = False  # not yet: see on_tick
 
     async def on_tick(self, counter: int) -> bool:

@@ -22,6 +22,7 @@ def write_logs(log_format: LogFormat) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(JsonLines() if log_format == "json" else TextLines())
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    logging.captureWarnings(True)  # else they would be lines of another form
 
 
 class TextLines(logging.Formatter):

@@ -253,16 +253,15 @@ def test_what_is_not_finished_in_time_is_told_so(own_service: Service, slow_mode
         assert server.process.wait(60) == 0
 
 
-def test_a_second_signal_ends_at_once(own_service: Service, slow_model: SlowModel, draw: Draw) -> None:
+def test_a_second_signal_takes_the_time_away(own_service: Service, slow_model: SlowModel, draw: Draw) -> None:
     with consulting(own_service.home.root, slow_model, 3_600) as server, ThreadPoolExecutor(1) as threads:
         running = threads.submit(ask, server, draw("nevus", 9))
         assert slow_model.asked.acquire(timeout=60)
         server.process.send_signal(signal.SIGTERM)
         refused_by(server)
         server.process.send_signal(signal.SIGTERM)
+        assert running.result(60).json()["reason"] == "server_ending"
         assert server.process.wait(60) == 0
-        slow_model.let_go.set()
-        running.exception(60)
 
 
 def test_a_job_goes_on_at_the_next_start_and_its_followers_are_told(

@@ -49,6 +49,18 @@ async def test_what_is_not_done_in_time_is_ended_and_may_say_so() -> None:
     assert over == [True]
 
 
+async def test_a_server_in_a_hurry_gives_no_more_time() -> None:
+    draining, running = Draining(3_600), Running("POST")
+    with draining.counted(running):
+        draining.begin()
+        draining.tick(100)
+        assert draining.hurry()
+        assert not draining.hurry()
+        assert not draining.tick(101)
+        assert running.scope.cancel_called
+        assert draining.tick(101 + LAST_WORDS_S)
+
+
 async def test_readers_of_events_are_ended_at_once_and_consultations_are_not() -> None:
     draining = Draining(5)
     follower, consultation = Running("GET", streams=True), Running("POST", streams=True)
