@@ -132,8 +132,8 @@ class ServerEnding(ApiError):
     reason = "server_ending"
     retry_after = 5  # seconds; a restart takes about as long, another server answers at once
 
-    def __init__(self) -> None:
-        super().__init__("The server is ending, and this was not done. Ask again in a few seconds.")
+    def __init__(self, sentence: str = "The server is ending, and this was not done. Ask again soon.") -> None:
+        super().__init__(sentence)
 
 
 @dataclass(frozen=True, slots=True)

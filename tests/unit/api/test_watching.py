@@ -7,10 +7,12 @@ import threading
 import uuid
 from collections.abc import AsyncGenerator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
 from litestar import Litestar, get, post
+from litestar.params import FromPath
 from litestar.response import ServerSentEvent, ServerSentEventMessage
 from litestar.testing import TestClient
 from prometheus_client.parser import text_string_to_metric_families
@@ -20,14 +22,15 @@ from api.errors import HANDLERS
 from api.metrics import Metrics
 from api.tracing import Tracing
 from api.watching import HEADER, Watchers, watch
-from runtime.service import Service
+from runtime.service import Service, open_service
+from runtime.settings import load_settings
 
 SECRET = "Ms-Example"
 Client = TestClient[Litestar]
 
 
 @get("/things/{name:str}")
-async def thing(name: str) -> str:
+async def thing(name: FromPath[str]) -> str:
     if name == "broken":
         raise ZeroDivisionError(SECRET)
     return "here"
@@ -84,8 +87,10 @@ class Watched:
 
 
 @pytest.fixture
-def watched(sample_service: Service) -> Watched:
-    return Watched(sample_service)
+def watched(tmp_path: Path) -> Iterator[Watched]:
+    service = open_service(tmp_path, load_settings(tmp_path))
+    yield Watched(service)
+    service.close()
 
 
 @pytest.fixture
