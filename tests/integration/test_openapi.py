@@ -11,7 +11,7 @@ from api.errors import PROBLEM_JSON
 from runtime.service import Service
 
 ROUTES = {
-    "live", "ready", "diagnose", "diagnose_counterfactually", "search", "search_by_picture", "add_documents",
+    "live", "ready", "metrics", "diagnose", "diagnose_counterfactually", "search", "search_by_picture", "add_documents",
     "list_documents", "get_document",
     "delete_document", "get_page", "get_page_image", "get_document_file", "get_case", "get_case_picture",
     "approve_version", "retire_version", "describe_version", "delete_version", "list_passages", "compare_versions",
