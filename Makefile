@@ -11,10 +11,15 @@ PEERS := langchain-classic langchain-chroma langchain-community rank-bm25 haysta
 FOLDER ?= $(error name a collection in BEIR layout: make bench-peers FOLDER=...)
 # A folder with HAM10000's metadata.csv and pictures for `make bench-ablation`; without one its plan is left out.
 HAM ?= $(wildcard ../shared/data/ham10000_small)
+# Tests at a time: as many as there are cores. Each worker takes about 2 GB of memory; a failure is easier read with WORKERS=0.
+WORKERS ?= auto
+PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
 # Where `make demo` and `make serve` keep their knowledge base; empty: as the command line decides.
 HOME_DIR ?=
 HOME_OPTION := $(if $(HOME_DIR),--home $(HOME_DIR),)
 export HF_HUB_OFFLINE ?= 1
+# Tests start hundreds of processes, and each would compile every module anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help install vllm-env demo serve test test-local test-vllm check fix bench bench-ablation bench-peers
@@ -46,10 +51,11 @@ demo: install ## Build a knowledge base from the sample corpus, diagnose a pictu
 serve: install ## Answer over HTTP on this machine (http://127.0.0.1:8000)
 	$(BIN)/dermacite $(HOME_OPTION) serve
 
-test: test-local test-vllm ## Run every test
+test: install vllm-env ## Run every test (WORKERS=how many at a time)
+	$(PYTEST)
 
 test-local: install ## Run every test but those of a served model
-	$(BIN)/python -m pytest --ignore tests/vllm
+	$(PYTEST) --ignore tests/vllm
 
 test-vllm: install vllm-env ## Run the tests of engines and consultations on a real vLLM server
 	$(BIN)/python -m pytest tests/vllm
@@ -57,7 +63,7 @@ test-vllm: install vllm-env ## Run the tests of engines and consultations on a r
 check: install ## Lint, types, layers, dependencies
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+	$(BIN)/mypy --num-workers auto
 	$(BIN)/lint-imports
 	$(BIN)/deptry .
 
