@@ -22,7 +22,7 @@ export HF_HUB_OFFLINE ?= 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install vllm-env demo serve test test-local test-vllm check fix bench bench-ablation bench-peers
+.PHONY: help install vllm-env chromium demo serve test test-local test-vllm browser check fix bench bench-ablation bench-peers
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,14 +51,24 @@ demo: install ## Build a knowledge base from the sample corpus, diagnose a pictu
 serve: install ## Answer over HTTP on this machine (http://127.0.0.1:8000)
 	$(BIN)/dermacite $(HOME_OPTION) serve
 
-test: install vllm-env ## Run every test (WORKERS=how many at a time)
+test: install vllm-env chromium ## Run every test (WORKERS=how many at a time)
 	$(PYTEST)
 
-test-local: install ## Run every test but those of a served model
-	$(PYTEST) --ignore tests/vllm
+test-local: install ## Run every test but those of a served model and of a browser
+	$(PYTEST) --ignore tests/vllm --ignore tests/browser
 
 test-vllm: install vllm-env ## Run the tests of engines and consultations on a real vLLM server
 	$(BIN)/python -m pytest tests/vllm
+
+browser: install chromium ## Run the tests of the pages in a real browser (Debian's Chromium, or CHROMIUM=/path/to/one)
+	$(PYTEST) tests/browser
+
+# A fresh machine gets Debian's; nobody's own system is changed without being asked.
+chromium:
+	@command -v "$${CHROMIUM:-chromium}" >/dev/null \
+	|| { [ -z "$$CHROMIUM" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq \
+	     && DEBIAN_FRONTEND=noninteractive apt-get install -qq --yes --no-install-recommends chromium >/dev/null; } \
+	|| { echo "The tests of the pages need Chromium. Type: sudo apt-get install chromium   or name one: make browser CHROMIUM=/path/to/chromium"; exit 1; }
 
 check: install ## Lint, types, layers, dependencies
 	$(BIN)/ruff check .
