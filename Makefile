@@ -52,10 +52,11 @@ serve: install ## Answer over HTTP on this machine (http://127.0.0.1:8000)
 	$(BIN)/dermacite $(HOME_OPTION) serve
 
 test: install vllm-env chromium ## Run every test (WORKERS=how many at a time)
-	$(PYTEST)
+	$(PYTEST) --ignore tests/browser
+	$(PYTEST) tests/browser
 
 test-local: install ## Run every test but those of a served model and of a browser
-	$(PYTEST) --ignore tests/vllm --ignore tests/browser
+	$(PYTEST) --ignore tests/browser --ignore tests/vllm
 
 test-vllm: install vllm-env ## Run the tests of engines and consultations on a real vLLM server
 	$(BIN)/python -m pytest tests/vllm
