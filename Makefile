@@ -22,7 +22,7 @@ export HF_HUB_OFFLINE ?= 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install vllm-env chromium demo serve test test-local test-vllm browser check fix bench bench-ablation bench-peers
+.PHONY: help install vllm-env chromium demo serve test test-local test-vllm browser check types style layers dependencies fix bench bench-ablation bench-peers
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -72,10 +72,19 @@ chromium:
 	|| { echo "The tests of the pages need Chromium. Type: sudo apt-get install chromium   or name one: make browser CHROMIUM=/path/to/chromium"; exit 1; }
 
 check: install ## Lint, types, layers, dependencies
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync types style layers dependencies
+
+types:
+	$(BIN)/mypy
+
+style:
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy --num-workers auto
+
+layers:
 	$(BIN)/lint-imports
+
+dependencies:
 	$(BIN)/deptry .
 
 fix: install ## Mend what the linter can mend
