@@ -58,6 +58,12 @@ class Problem:
     retry_after: int | None = None
 
 
+_TOO_LONG = (
+    "The answer was not ready in the time of the setting answer_seconds, waiting included. Ask for less, ask when less is "
+    "going on, or have it raised."
+)
+
+
 class ApiError(Exception):
     """Root of this layer's errors; the message becomes `detail`."""
 
@@ -108,8 +114,8 @@ class TooManyRequests(ApiError):
 
     reason = "too_many_requests"
 
-    def __init__(self, per_minute: int, retry_after: int) -> None:
-        super().__init__(f"More than {per_minute} requests in a minute. Wait {retry_after} s before the next.")
+    def __init__(self, message: str, retry_after: int = 1) -> None:
+        super().__init__(message)
         self.retry_after = retry_after
 
 
@@ -125,11 +131,8 @@ class AnswerTimedOut(ApiError):
 
     reason = "answer_timed_out"
 
-    def __init__(self) -> None:
-        super().__init__(
-            "The answer was not ready in the time of the setting answer_seconds, waiting included. Ask for less, ask when "
-            "less is going on, or have it raised."
-        )
+    def __init__(self, message: str = _TOO_LONG) -> None:
+        super().__init__(message)
 
 
 class PicturesRefused(ApiError):

@@ -31,7 +31,9 @@ class Rate:
         """
         if not self._limiter.hit(self._item, whose):
             free = self._limiter.get_window_stats(self._item, whose).reset_time
-            raise TooManyRequests(self._item.amount, max(1, math.ceil(free - time.time())))
+            after = max(1, math.ceil(free - time.time()))
+            many = f"More than {self._item.amount} requests in a minute."
+            raise TooManyRequests(f"{many} Wait {after} s before the next.", after)
 
 
 class Turns(ASGIMiddleware):
