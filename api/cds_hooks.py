@@ -20,6 +20,7 @@ from api.fhir import About
 from api.leaving import unless_left
 from api.openapi import body_example, example, problems
 from inference.types import MAX_PICTURES
+from runtime.keys import Role
 
 SERVICE = "dermacite"
 HOOK = "patient-view"
@@ -72,7 +73,8 @@ OFFERED = CdsService(
 
 
 @get(
-    "/cds-services", operation_id="list_cds_services", summary="What there is for CDS Hooks", tags=["interoperability"],
+    "/cds-services", role=Role.READER, operation_id="list_cds_services", summary="What there is for CDS Hooks",
+    tags=["interoperability"],
     responses={200: example(CdsServices, {"services": [cds_examples.SERVICE]}, "The services"), **problems()},
 )  # fmt: skip
 async def list_cds_services() -> CdsServices:
@@ -81,8 +83,8 @@ async def list_cds_services() -> CdsServices:
 
 
 @post(
-    f"/cds-services/{SERVICE}", status_code=200, operation_id="answer_cds_hook", summary="Answer a CDS hook",
-    tags=["interoperability"],
+    f"/cds-services/{SERVICE}", status_code=200, role=Role.READER, answers=True, operation_id="answer_cds_hook",
+    summary="Answer a CDS hook", tags=["interoperability"],
     responses={
         200: example(
             Cards, {"cards": [cds_examples.CARD]}, "One card: the likeliest diagnoses with evidence, or why there are none",
@@ -105,5 +107,5 @@ async def answer_cds_hook(
     consultation = await consultation_of(found, backend)
     answer = await unless_left(request, partial(pipeline.diagnose, consultation))
     pictures = tuple(one.sha256 for one in consultation.pictures)
-    about = About(datetime.now(UTC), own_address(request), pictures)
+    about = About(datetime.now(UTC), own_address(request, backend), pictures)
     return Cards((await backend.answer(partial(card_of, answer, about)),))

@@ -1,6 +1,7 @@
 """A consultation as server-sent events: what happens, as it happens; the last is `outcome`, or `error` with a problem."""
 
 import asyncio
+import math
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing, suppress
 from dataclasses import fields
@@ -11,7 +12,7 @@ from anyio.streams.memory import MemoryObjectSendStream
 from litestar.response import ServerSentEventMessage
 from litestar.serialization import encode_json
 
-from api.errors import ROOTS, Problem, domain_problem, unexpected_problem, without_nothing
+from api.errors import ROOTS, AnswerTimedOut, Problem, domain_problem, unexpected_problem, without_nothing
 from inference.events import Event, Outcome
 from inference.types import Answer
 
@@ -22,9 +23,9 @@ AHEAD = 16  # events made before the caller has read them
 
 
 async def told(
-    events: AsyncGenerator[Event, None], fhir: AnotherForm | None = None
+    events: AsyncGenerator[Event, None], until: float = math.inf, fhir: AnotherForm | None = None
 ) -> AsyncGenerator[ServerSentEventMessage, None]:
-    """The events as messages. Closing it, as a caller does who leaves, ends the consultation.
+    """The events as messages. Closing it, as a caller does who leaves, ends the consultation; so does the time `until`.
 
     `fhir` makes one event more of the answer, before `outcome`.
 
@@ -32,7 +33,7 @@ async def told(
     waiting for the next event with a ping in between must not cancel it.
     """
     send, receive = anyio.create_memory_object_stream[ServerSentEventMessage](AHEAD)
-    task = asyncio.create_task(_tell(events, send, fhir))
+    task = asyncio.create_task(_tell(events, send, until, fhir))
     try:
         async with receive:
             while True:
@@ -49,14 +50,18 @@ async def told(
 
 
 async def _tell(
-    events: AsyncGenerator[Event, None], send: MemoryObjectSendStream[ServerSentEventMessage], fhir: AnotherForm | None
-) -> None:
+    events: AsyncGenerator[Event, None], send: MemoryObjectSendStream[ServerSentEventMessage], until: float,
+    fhir: AnotherForm | None,
+) -> None:  # fmt: skip
     async with send, aclosing(events):
         try:
-            async for event in events:
-                if fhir is not None and isinstance(event, Outcome):
-                    await send.send(_message("fhir", await fhir(event.answer)))
-                await send.send(_message(event.name, _data(event)))
+            with anyio.CancelScope(deadline=until) as limit:
+                async for event in events:
+                    if fhir is not None and isinstance(event, Outcome):
+                        await send.send(_message("fhir", await fhir(event.answer)))
+                    await send.send(_message(event.name, _data(event)))
+            if limit.cancelled_caught:
+                await send.send(_problem(domain_problem(AnswerTimedOut())))
         except ROOTS as error:
             await send.send(_problem(domain_problem(error)))
         except Exception as error:

@@ -18,6 +18,7 @@ ROUTES = {
     "find_places", "list_jobs", "get_job", "follow_job", "cancel_job", "retry_job", "list_audit",
     "list_datasets", "get_dataset", "retire_dataset", "restore_dataset", "delete_dataset", "delete_case", "get_coverage",
     "list_cds_services", "answer_cds_hook",
+    "sign_in", "sign_out",
 }  # fmt: skip
 
 
