@@ -20,7 +20,7 @@ HOME_OPTION := $(if $(HOME_DIR),--home $(HOME_DIR),)
 export HF_HUB_OFFLINE ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install vllm-env demo serve test test-local test-vllm check audit fix bench bench-ablation bench-peers
+.PHONY: help install vllm-env chromium demo serve test test-local test-vllm browser check audit fix bench bench-ablation bench-peers
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,13 +49,23 @@ demo: install ## Build a knowledge base from the sample corpus, diagnose a pictu
 serve: install ## Answer over HTTP on this machine (http://127.0.0.1:8000)
 	$(BIN)/dermacite $(HOME_OPTION) serve
 
-test: test-local test-vllm ## Run every test
+test: test-local test-vllm browser ## Run every test
 
-test-local: install ## Run every test but those of a served model
-	$(BIN)/python -m pytest --ignore tests/vllm
+test-local: install ## Run every test but those of a served model and of a browser
+	$(BIN)/python -m pytest --ignore tests/vllm --ignore tests/browser
 
 test-vllm: install vllm-env ## Run the tests of engines and consultations on a real vLLM server
 	$(BIN)/python -m pytest tests/vllm
+
+browser: install chromium ## Run the tests of the pages in a real browser (Debian's Chromium, or CHROMIUM=/path/to/one)
+	$(BIN)/python -m pytest tests/browser
+
+# A fresh machine gets Debian's; nobody's own system is changed without being asked.
+chromium:
+	@command -v "$${CHROMIUM:-chromium}" >/dev/null \
+	|| { [ -z "$$CHROMIUM" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq \
+	     && DEBIAN_FRONTEND=noninteractive apt-get install -qq --yes --no-install-recommends chromium >/dev/null; } \
+	|| { echo "The tests of the pages need Chromium. Type: sudo apt-get install chromium   or name one: make browser CHROMIUM=/path/to/chromium"; exit 1; }
 
 check: install ## Lint, types, layers, dependencies and their licences
 	$(BIN)/ruff check .

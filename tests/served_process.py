@@ -34,8 +34,8 @@ class Server:
     def wait_for_url(self) -> None:
         deadline = time.monotonic() + 60
         while not self.url and time.monotonic() < deadline and self.process.poll() is None:
-            found = re.search(r"running on (http://127\.0\.0\.1:\d+)", "".join(self.lines))
-            self.url = found[1] if found else ""
+            found = re.search(r"running on http://(?:127\.0\.0\.1|0\.0\.0\.0)(:\d+)", "".join(self.lines))
+            self.url = f"http://127.0.0.1{found[1]}" if found else ""
             time.sleep(0.02)
         assert self.url, "".join(self.lines)
 
