@@ -46,9 +46,15 @@ class Turns(ASGIMiddleware):
     scopes = (ScopeType.HTTP,)
 
     def __init__(self, at_once: int, waiting: int, seconds: float) -> None:
+        self._at_once = at_once
         self._turns = anyio.Semaphore(at_once)
         self._waiting = waiting
         self._seconds = seconds
+
+    @property
+    def load(self) -> tuple[int, int]:
+        """How many requests work, and how many wait."""
+        return self._at_once - self._turns.value, self._turns.statistics().tasks_waiting
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         """Raises TooBusy, AnswerTimedOut."""

@@ -13,6 +13,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from api.backend import Backend
 from api.health import Readiness
+from api.limits import Turns
 from api.openapi import problems, text
 from inference.engines.errors import EngineError
 from knowledge.errors import KnowledgeError
@@ -58,9 +59,9 @@ class Metrics:
         Info("dermacite", "The version that runs.", registry=registry).info({"version": version("dermacite")})
         ProcessCollector(registry=registry)
 
-    def watch(self, backend: Backend, readiness: Readiness) -> None:
+    def watch(self, backend: Backend, readiness: Readiness, turns: Turns) -> None:
         """Look up the state of these whenever somebody asks."""
-        self.registry.register(_State(backend, readiness))
+        self.registry.register(_State(backend, readiness, turns))
 
     @contextmanager
     def request_running(self) -> Iterator[None]:
@@ -96,8 +97,8 @@ class Metrics:
 class _State:
     """What is looked up when it is asked for. A part that cannot be looked up now is left out, not invented."""
 
-    def __init__(self, backend: Backend, readiness: Readiness) -> None:
-        self._backend, self._readiness = backend, readiness
+    def __init__(self, backend: Backend, readiness: Readiness, turns: Turns) -> None:
+        self._backend, self._readiness, self._turns = backend, readiness, turns
 
     def collect(self) -> Iterable[Metric]:
         """For Prometheus' library."""
@@ -112,8 +113,10 @@ class _State:
                 continue
 
     def _work(self) -> Metric:
-        family = GaugeMetricFamily("dermacite_work", "Blocking work by kind.", labels=["kind", "state"])
-        for kind, (running, waiting) in self._backend.load().items():
+        family = GaugeMetricFamily(
+            "dermacite_work", "Work by kind; turns are of requests that compute an answer.", labels=["kind", "state"]
+        )
+        for kind, (running, waiting) in {**self._backend.load(), "turns": self._turns.load}.items():
             family.add_metric([kind, "running"], running)
             family.add_metric([kind, "waiting"], waiting)
         return family

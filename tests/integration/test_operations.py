@@ -87,7 +87,7 @@ def test_the_state_of_the_evidence_is_told(own_service: Service, make_guideline:
         assert samples(client, "dermacite_ready") == {(): 1}
         assert samples(client, "dermacite_disk_free_bytes")[()] > 0
         work = samples(client, "dermacite_work")
-        assert {kind for kind, _ in work} == {"answers", "writes", "reads", "drawings", "consultations"}
+        assert {kind for kind, _ in work} == {"answers", "writes", "reads", "drawings", "consultations", "turns"}
         assert work["reads", "running"] == 1  # this very question
     own_service.close()
 
