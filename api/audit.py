@@ -12,6 +12,7 @@ from api import examples
 from api.backend import Backend
 from api.openapi import example, problems
 from api.schemas import AuditList
+from runtime.keys import Role
 
 LAST = 2**53  # numbers that a database and a browser can hold
 
@@ -45,7 +46,7 @@ Limit = Annotated[int, QueryParameter(ge=1, le=10_000, description="At most so m
 
 
 @get(
-    "/v1/audit", operation_id="list_audit", summary="Read the audit log", tags=["audit"],
+    "/v1/audit", role=Role.CURATOR, operation_id="list_audit", summary="Read the audit log", tags=["audit"],
     responses={200: example(AuditList, {"entries": [examples.AUDIT_ENTRY]}), **problems(400, 503)},
 )  # fmt: skip
 async def list_audit(

@@ -15,9 +15,9 @@ UNKNOWN_ACTOR: Final = "unknown"
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """One deed. `kind` is what `item` is the id of: version, document, dataset, case, job, index or archive.
+    """One deed. `kind` is what `item` is the id of: version, document, dataset, case, job, index, archive or key.
 
-    `actor` is who did it, as he named himself: nobody is checked before there are keys.
+    `actor` is who did it: the name of the key, or, where none was needed, as the caller named himself.
     """
 
     id: int
