@@ -34,15 +34,16 @@ _PARTS: Final = (
 
 def _framed(request: Asked, name: str, template: str | None = None, **given: object) -> Response[str]:
     """The frame of the module `knowledge-NAME.js`; it finds `given` in the `data-` attributes of <main>."""
-    return page(
-        request, f"knowledge-{template or name}", parts=_parts(request), module=f"knowledge-{name}.js", given=given
-    )
+    return page(request, f"knowledge-{template or name}", **_frame(request, name), given=given)
 
 
-def _parts(request: Asked) -> list[tuple[str, str]]:
-    """Name and address of what the visitor may see."""
+def _frame(request: Asked, name: str) -> dict[str, Any]:
+    """What every frame needs: the parts that the visitor may see, which of them this is, and the module."""
     role = Role(visitor(request).role)
-    return [(name, address) for name, address, needed in _PARTS if role.may(needed)]
+    parts = [(part, address) for part, address, needed in _PARTS if role.may(needed)]
+    # What belongs to a guideline is below its list.
+    own = next((address for _, address in parts[1:] if request.url.path.startswith(address)), _PARTS[0][1])
+    return {"parts": parts, "part": own, "module": f"knowledge-{name}.js"}
 
 
 @get("/knowledge", role=Role.READER, page=True, include_in_schema=False)
@@ -82,8 +83,8 @@ async def show_search(request: Asked, backend: NamedDependency[Backend]) -> Resp
     choices = {"fusions": tuple(Fusion), "roles": tuple(RoleOfText), "standings": tuple(Standing)}
     has_reranker = backend.service.settings.reranker is not None
     return page(
-        request, "knowledge-search", parts=_parts(request), module="knowledge-search.js", given={}, max_text=MAX_NOTE,
-        reranker=has_reranker, **choices,
+        request, "knowledge-search", **_frame(request, "search"), given={}, max_text=MAX_NOTE, reranker=has_reranker,
+        **choices,
     )  # fmt: skip
 
 

@@ -48,7 +48,7 @@ class Watched:
 
     def judge(self) -> None:
         """Nothing went wrong until now."""
-        assert self._complaints == []
+        assert self._complaints == [], self._complaints
         assert self.weight() < MOST_BYTES
         shifted = self.page.evaluate("window.shifted")
         assert shifted == [], shifted
