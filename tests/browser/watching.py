@@ -37,7 +37,7 @@ class Watched:
         page.on("console", self._on_console)
         page.on("pageerror", lambda error: self._complaints.append(f"error: {error}"))
         page.on("request", self._on_request)
-        page.on("requestfinished", self._finished.append)
+        page.on("requestfinished", lambda request: self._finished.append(request))  # a plain function: it is marked
 
     def settle(self, state: str) -> None:
         """Keeps a screenshot of this state of the page and asks axe."""
@@ -48,7 +48,7 @@ class Watched:
 
     def judge(self) -> None:
         """Nothing went wrong until now."""
-        assert self._complaints == []
+        assert self._complaints == [], self._complaints
         assert self.weight() < MOST_BYTES
         shifted = self.page.evaluate("window.shifted")
         assert shifted == [], shifted
