@@ -11,20 +11,26 @@ from litestar import Litestar, Router
 from litestar.di import Provide
 from litestar.types import ControllerRouterHandler
 
+from api.actors import acting
 from api.audit import list_audit
+from api.auth import cookie_name
 from api.backend import Backend
 from api.cases import get_case, get_case_picture
+from api.cds_hooks import answer_cds_hook, list_cds_services
 from api.counterfactuals import diagnose_counterfactually
 from api.datasets import ROUTES as DATASETS
 from api.diagnoses import diagnose
-from api.documents import add_documents, delete_document, get_document, list_documents
+from api.documents import FULL_SIZE_PDFS, add_documents, delete_document, get_document, list_documents
+from api.door import Door, EveryRouteSaysItsRole
 from api.errors import HANDLERS
-from api.guard import LoopbackOnly, add_security_headers
+from api.guard import OwnNames, add_hsts, add_security_headers
 from api.health import Readiness, live, ready
 from api.jobs import cancel_job, follow_job, get_job, list_jobs, retry_job
+from api.limits import Rate, Turns
 from api.openapi import openapi_config
 from api.pages import get_document_file, get_page, get_page_image
 from api.search import search, search_by_picture
+from api.sessions import SIGN_INS_PER_MINUTE, sign_in, sign_out
 from api.versions import (
     approve_version,
     compare_versions,
@@ -42,22 +48,40 @@ T = TypeVar("T")
 
 MEGABYTE = 1_000_000
 WORDS = MEGABYTE  # what the JSON of a request may take, alone or beside files
-FULL_SIZE_PDFS = 4  # PDFs of the largest size in one upload; more of them go one by one
 MAX_PARTS = 32  # of a form; the longest has 20 files and three words about them
 JOB_PATIENCE_S = 5.0  # for the file at hand when the process ends
 
 
-def create_app(service: Service) -> Litestar:
-    """The application. It closes `service` when it ends. Answers only under loopback names: see api.guard."""
+def create_app(service: Service, *, keyless: bool = True) -> Litestar:
+    """The application. It closes `service` when it ends.
+
+    Answers under loopback names and that of `public_url` (api.guard), to whom each route serves (api.auth). While the home
+    has no keys it serves everybody, but for a `public_url` or without `keyless`: then nobody.
+    """
     readiness, backend = Readiness(service), Backend(service)
+    settings = service.settings
+    public_url = settings.public_url
+    cookie = cookie_name(public_url)
     return Litestar(
         route_handlers=_routes(service),
-        dependencies={"backend": _always(backend), "readiness": _always(readiness)},
+        dependencies={
+            "backend": _always(backend),
+            "readiness": _always(readiness),
+            "actor": Provide(acting),
+            "sign_ins": _always(Rate(SIGN_INS_PER_MINUTE)),
+        },
         lifespan=[_lifespan(backend, readiness)],
-        middleware=[LoopbackOnly()],
-        before_send=[add_security_headers],
+        middleware=[
+            OwnNames(public_url),
+            Door(
+                lambda: service.keys, cookie, Rate(settings.requests_per_minute), keyless=keyless and public_url is None
+            ),
+            Turns(settings.answers, settings.answers_waiting, settings.answer_seconds),
+        ],
+        before_send=[add_security_headers, add_hsts] if public_url else [add_security_headers],
         exception_handlers=HANDLERS,
-        openapi_config=openapi_config(version("dermacite")),
+        openapi_config=openapi_config(version("dermacite"), cookie),
+        plugins=[EveryRouteSaysItsRole()],
         request_max_body_size=WORDS,
         multipart_form_part_limit=MAX_PARTS,
         logging_config=None,  # Litestar would log tracebacks, which can hold what a caller sent
@@ -73,12 +97,13 @@ def _routes(service: Service) -> list[ControllerRouterHandler]:
     uploads = FULL_SIZE_PDFS * settings.pdf_megabytes * MEGABYTE + WORDS
     return [
         Router("/", route_handlers=[diagnose, diagnose_counterfactually], request_max_body_size=pictures),
+        Router("/", route_handlers=[answer_cds_hook], request_max_body_size=pictures * 4 // 3),  # in base64
         Router("/", route_handlers=[search_by_picture], request_max_body_size=picture),
         Router("/", route_handlers=[add_documents], request_max_body_size=uploads),
         search, list_documents, get_document, delete_document, get_page, get_page_image, get_document_file,
         approve_version, retire_version, describe_version, delete_version, list_passages, compare_versions, find_places,
-        list_jobs, get_job, follow_job, cancel_job, retry_job, list_audit, get_case, get_case_picture, *DATASETS, live, ready,
-        *PAGES,
+        list_jobs, get_job, follow_job, cancel_job, retry_job, list_audit, get_case, get_case_picture, *DATASETS,
+        list_cds_services, live, ready, sign_in, sign_out, *PAGES,
     ]  # fmt: skip
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from litestar import Response, get
 from litestar.di import NamedDependency
 
+from api.auth import EVERYBODY
 from api.errors import ROOTS
 from api.openapi import example, problems
 from api.schemas import Alive, Ready
@@ -20,6 +21,7 @@ from inference.concurrent import all_of
 from inference.engines.errors import EngineError
 from inference.served import ServedModel
 from retrieval.canary import LegCheck, check_legs
+from runtime.keys import Role
 from runtime.service import Service
 
 _log = logging.getLogger("dermacite.api")
@@ -131,8 +133,8 @@ def _must_be_filled(check: LegCheck) -> bool:
 
 
 @get(
-    "/health/live", operation_id="live", summary="Is the process alive?", tags=["health"],
-    responses={200: example(Alive, {"alive": True}), **problems()},
+    "/health/live", role=EVERYBODY, operation_id="live", summary="Is the process alive?", tags=["health"],
+    responses={200: example(Alive, {"alive": True}), **problems(everybody=True)},
 )  # fmt: skip
 async def live() -> Alive:
     """Answers as long as the process runs; touches nothing."""
@@ -148,7 +150,7 @@ NOT_READY = {
 
 
 @get(
-    "/health/ready", operation_id="ready", summary="Can answers be trusted?", tags=["health"],
+    "/health/ready", role=Role.READER, rated=False, operation_id="ready", summary="Can answers be trusted?", tags=["health"],
     responses={200: example(Ready, READY), 503: example(Ready, NOT_READY, "Not ready, and why"), **problems()},
 )  # fmt: skip
 async def ready(readiness: NamedDependency[Readiness]) -> Response[Ready]:

@@ -45,6 +45,7 @@ from retrieval.types import EncoderCard
 from retrieval.view import IndexReader
 from runtime.errors import EncodersSwitched, SettingsRefused
 from runtime.home import Home
+from runtime.keys import KeyRing
 from runtime.models import served_models
 from runtime.settings import EncoderChoice, Settings
 from runtime.switching import Switched
@@ -88,6 +89,11 @@ class Service:
     def registry(self) -> Registry:
         """Documents, passages and cases."""
         return Registry.in_folder(self.home.registry)
+
+    @cached_property
+    def keys(self) -> KeyRing:
+        """Who may do what."""
+        return KeyRing(self.registry.keys)
 
     @cached_property
     def blobs(self) -> BlobStore:

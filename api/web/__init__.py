@@ -6,5 +6,6 @@ from litestar.types import ControllerRouterHandler
 
 from api.web.asset_files import get_asset
 from api.web.consulting import show_consult
+from api.web.knowledge import PAGES as KNOWLEDGE
 
-ROUTES: Final[tuple[ControllerRouterHandler, ...]] = (get_asset, show_consult)
+ROUTES: Final[tuple[ControllerRouterHandler, ...]] = (get_asset, show_consult, *KNOWLEDGE)

@@ -14,6 +14,7 @@ from knowledge.registry.database import Database
 from knowledge.registry.datasets import Datasets
 from knowledge.registry.facts import Facts
 from knowledge.registry.jobs import Jobs
+from knowledge.registry.keys import Keys
 from knowledge.registry.lifecycle import Lifecycle
 from knowledge.registry.rows import blobs_used, count_of, generation_of
 from knowledge.registry.tables import CASES, DOCUMENTS, PASSAGES, TOMBSTONES
@@ -33,6 +34,7 @@ class Registry(Lifecycle, Cases):
         self.audit = Audit(database)
         self.jobs = Jobs(database)
         self.answers = Answers(database)
+        self.keys = Keys(database)
         self.transfer = Transfer(database)
 
     @classmethod

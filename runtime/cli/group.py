@@ -86,6 +86,7 @@ def main(ctx: click.Context, home: Path | None, configuration: str | None, actor
     Ask:     dermacite diagnose PICTURE --note "itchy red plaques on both elbows"
              dermacite search "first line treatment of psoriasis"
     Serve:   dermacite serve
+             dermacite keys create --name you --role admin   from then on callers need a key
     Keep:    dermacite documents list|approve|diff|retire|delete, jobs, audit
     Check:   dermacite doctor
              dermacite evaluate retrieval FOLDER    how well passages are found, on questions with judged answers

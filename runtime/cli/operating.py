@@ -12,11 +12,16 @@ from runtime.doctor import examine
 
 
 @click.command()
-@click.option("--host", default="127.0.0.1", show_default=True, help="Loopback address to listen on.")
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help="Address to listen on; others than loopback need keys and the setting public_url.",
+)
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535))
 @click.pass_obj
 def serve(lazy: Lazy, host: str, port: int) -> None:
-    """Answer over HTTP on this machine. API document: http://HOST:PORT/schema/openapi.json"""
+    """Answer over HTTP. API document: http://HOST:PORT/schema/openapi.json"""
     # The API sits above this layer and may not be imported from here: it is run as the program it is.
     arguments = ["--home", str(lazy.home), "--host", host, "--port", str(port)]
     if lazy.configuration:

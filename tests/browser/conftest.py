@@ -122,3 +122,12 @@ def server(sample_home: Path) -> Iterator[Server]:
     """A ready server on the sample corpus."""
     with serving(sample_home) as started:
         yield started
+
+
+@pytest.fixture(scope="module")
+def own_server(sample_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A ready server on a copy of the sample corpus, which the tests of one module change."""
+    home = tmp_path_factory.mktemp("own") / "home"
+    shutil.copytree(sample_home, home, symlinks=True)
+    with serving(home) as started:
+        yield started

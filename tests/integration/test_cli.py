@@ -124,7 +124,7 @@ COMMANDS = (
     ("datasets", "delete"), ("datasets", "report"), ("cases",), ("cases", "delete"), ("coverage",), ("audit",),
     ("documents", "approve"), ("documents", "describe"), ("documents", "diff"), ("documents", "passages"),
     ("documents", "retire"), ("jobs",), ("jobs", "list"), ("jobs", "show"), ("jobs", "run"), ("jobs", "cancel"),
-    ("jobs", "retry"),
+    ("jobs", "retry"), ("keys",), ("keys", "create"), ("keys", "list"), ("keys", "revoke"),
 )  # fmt: skip
 
 

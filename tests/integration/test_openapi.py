@@ -17,6 +17,8 @@ ROUTES = {
     "approve_version", "retire_version", "describe_version", "delete_version", "list_passages", "compare_versions",
     "find_places", "list_jobs", "get_job", "follow_job", "cancel_job", "retry_job", "list_audit",
     "list_datasets", "get_dataset", "retire_dataset", "restore_dataset", "delete_dataset", "delete_case", "get_coverage",
+    "sign_in", "sign_out",
+    "list_cds_services", "answer_cds_hook",
 }  # fmt: skip
 
 
@@ -89,10 +91,16 @@ def test_an_answer_is_one_of_two(document: dict[str, Any]) -> None:
 
 def test_an_answer_also_comes_as_events_with_an_example(document: dict[str, Any]) -> None:
     content = document["paths"]["/v1/diagnoses"]["post"]["responses"]["200"]["content"]
-    assert set(content) == {"application/json", "text/event-stream"}
+    assert set(content) == {"application/json", "text/event-stream", "application/fhir+json"}
     [shown] = content["text/event-stream"]["examples"].values()
     names = [line.removeprefix("event: ") for line in shown["value"].splitlines() if line.startswith("event: ")]
     assert names == ["evidence", "disease", "report", "citations", "outcome"]
+
+
+def test_an_answer_also_comes_as_fhir_with_an_example(document: dict[str, Any]) -> None:
+    content = document["paths"]["/v1/diagnoses"]["post"]["responses"]["200"]["content"]["application/fhir+json"]
+    [shown] = content["examples"].values()
+    assert shown["value"]["resourceType"] == "Bundle"
 
 
 def test_nothing_is_loaded_from_elsewhere(app: Litestar) -> None:

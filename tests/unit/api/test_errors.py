@@ -38,6 +38,8 @@ def made(kind: type[Exception], sentence: str = "What to do.") -> Exception:
     """An instance, whatever its constructor wants."""
     if kind is api.errors.PicturesRefused:
         return PicturesRefused([Fault(sentence, picture=2, reason="truncated")])
+    if kind is api.errors.PrefetchUnusable:
+        return api.errors.PrefetchUnusable(sentence, [])
     if kind is api.errors.DocumentsRefused:
         return api.errors.DocumentsRefused([])
     if kind is api.errors.RangeRefused:
