@@ -29,9 +29,9 @@ def ask_by_mouse(page: Page, asked: dict[str, Any]) -> None:
     """Fills in a consultation of the sample and asks."""
     choose(page, asked["file"])
     page.get_by_label("Note", exact=True).fill(asked["note"])
-    page.get_by_label("Age").fill(str(asked["age"]))
-    page.get_by_label("Sex").select_option(asked["sex"])
-    page.get_by_label("Body site").fill(asked["body_site"])
+    page.get_by_label("Age", exact=True).fill(str(asked["age"]))
+    page.get_by_label("Sex", exact=True).select_option(asked["sex"])
+    page.get_by_label("Body site", exact=True).fill(asked["body_site"])
     page.get_by_role("button", name="Ask", exact=True).click()
 
 

@@ -18,21 +18,21 @@ FLAT = {"name": "Ms Example.png", "mimeType": "image/png"}
 def test_from_a_picture_to_its_evidence(server: Server, open_page: Open, size: str, scheme: str) -> None:
     watched = open_page(server.url, size=size, scheme=scheme)
     page = watched.page
-    expect(page.get_by_role("note")).to_contain_text(NOTICE)
+    expect(page.locator(".notice")).to_contain_text(NOTICE)
     watched.settle("consult-empty")
     ask_by_mouse(page, consultation())
     assert outcome(page).get_attribute("data-outcome") == "diagnosis"
     expect(page.locator(".candidates .first")).to_contain_text("psoriasis")
     expect(page.locator("#steps li")).to_have_count(5)
     assert page.locator("#steps li:not([data-state=done])").count() == 0
-    expect(page.locator(".report .statement .badge").first).to_have_text("supported")
+    expect(page.locator(".report .source .badge").first).to_have_text("supported")
     watched.settle("consult-answer")
     a_passage_opens_on_its_page(page)
-    watched.settle("consult-guideline")
+    watched.settle("consult-guideline", whole=False)
     page.keyboard.press("Escape")
     a_case_opens_beside_the_picture(page)
-    watched.settle("consult-case")
-    expect(page.get_by_role("note")).to_be_visible()
+    watched.settle("consult-case", whole=False)
+    expect(page.locator(".notice")).to_be_visible()
 
 
 def a_passage_opens_on_its_page(page: Page) -> None:
@@ -75,7 +75,7 @@ def test_everything_by_keyboard_alone(server: Server, open_page: Open, size: str
     chooser.value.set_files(asked["file"])
     tab_to(page, page.get_by_label("Note", exact=True))
     page.keyboard.type(asked["note"])
-    tab_to(page, page.get_by_label("Age"))
+    tab_to(page, page.get_by_label("Age", exact=True))
     page.keyboard.type(str(asked["age"]))
     tab_to(page, page.get_by_role("button", name="Ask", exact=True))
     page.keyboard.press("Enter")
@@ -180,7 +180,7 @@ def test_an_answer_is_copied_and_printed_with_its_notice(server: Server, open_pa
     assert asked["note"] not in text
     page.emulate_media(media="print")
     expect(page.locator(".print-notice")).to_be_visible()
-    expect(page.get_by_role("note")).to_contain_text(NOTICE)
+    expect(page.locator(".notice")).to_contain_text(NOTICE)
     expect(page.locator("#question")).to_be_hidden()
     expect(page.locator(".on-paper img")).to_be_visible()
     watched.settle("consult-print")

@@ -13,10 +13,10 @@ const form = find("#question");
 const shown = find("#answer");
 const said = find("#said");
 const stop = find("#stop");
-const { maxPictures, maxMegabytes } = form.dataset;
+const { maxPictures, maxMegabytes, groups } = form.dataset;
 
 const pane = new EvidencePane();
-const progress = new Progress();
+const progress = new Progress(groups === "true");
 const pictures = new Pictures(Number(maxPictures), Number(maxMegabytes), () => {});
 let running = null;
 let kept = []; // addresses of the pictures that the shown answer is about
