@@ -90,7 +90,8 @@ class Counterfactuals:
     `depends_on`: without it the answer is another. `cited_not_used`: a statement cites it, and the answer is the same
     without it. `used_not_cited`: the answer depends on it, and no statement cites it. `untested` was left out for want of
     runs. `together`: all that is cited taken away at once. `unshown`: the same of the cases that voted and are not in the
-    ledger, None where there are none: whether the answer rests on what nobody is shown. `again`: nothing taken away, which tells chance from effect.
+    ledger, None where there are none: whether the answer rests on what nobody is shown. `again`: nothing taken away, which
+    tells chance from effect.
     """
 
     answer: Answer
