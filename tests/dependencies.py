@@ -109,7 +109,8 @@ def unlicensed(found: Mapping[str, Distribution]) -> Iterator[Fault]:
 
 
 def _field(one: Distribution, name: str) -> str:
-    return one.metadata[name] if name in one.metadata else ""
+    [value] = one.metadata.get_all(name) or [""]
+    return str(value)
 
 
 def licences_of(one: Distribution) -> list[list[str]]:
