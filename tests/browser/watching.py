@@ -54,7 +54,7 @@ class Watched:
 
     def judge(self) -> None:
         """Nothing went wrong until now."""
-        assert self._complaints == []
+        assert self._complaints == [], self._complaints
         assert self.weight() < MOST_BYTES
         told = self.page.evaluate("window.shifted")
         shifted = [one for one in told if not any(began <= one[0] <= ended for began, ended in self._photographed)]

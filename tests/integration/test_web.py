@@ -15,7 +15,11 @@ from runtime.keys import Role
 from runtime.service import Service
 
 WEB = Path(__file__).parents[2] / "api" / "web"
-PAGES = ("/",)
+PAGES = (
+    "/", "/knowledge", "/knowledge/upload", "/knowledge/documents/d-1", "/knowledge/versions/1", "/knowledge/search",
+    "/knowledge/compare?before=1&after=2", "/knowledge/datasets", "/knowledge/datasets/sample", "/knowledge/coverage",
+    "/knowledge/jobs", "/knowledge/jobs/j-1", "/knowledge/audit",
+)  # fmt: skip
 
 
 @pytest.fixture

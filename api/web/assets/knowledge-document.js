@@ -15,6 +15,7 @@ const region = find("#document");
 
 async function load() {
   const detail = await askJson(`/v1/documents/${encodeURIComponent(given.document)}`);
+  fill(find("#title"), detail.source.title);
   document.title = `${detail.source.title} – Dermacite`;
   return view(detail);
 }
@@ -26,7 +27,6 @@ function reload() {
 function view(detail) {
   const current = detail.versions.find((one) => one.state === "live");
   return [
-    element("h1", {}, detail.source.title),
     element("section", { class: "card", "aria-labelledby": "about" },
       element("div", { class: "row apart" },
         element("h2", { id: "about" }, `Version ${detail.version.number}`), element("p", {}, stateBadges(detail.version))),

@@ -22,6 +22,7 @@ export async function shown(region, work) {
   } catch (error) {
     fill(region, explained(error));
   }
+  region.hidden = false; // where its heading would move it, it is hidden until now
   region.removeAttribute("aria-busy");
 }
 
