@@ -65,9 +65,12 @@ def wanted(request: Request[Any, Any, Any], asked: AnswerRequest) -> Wanted:
     return Wanted(streamed, asked.fhir or alone)
 
 
-def own_address(request: Request[Any, Any, Any]) -> str:
-    """The address under which the caller reached this service; the door has checked its name."""
-    return f"{request.url.scheme}://{request.headers['host']}"
+def own_address(request: Request[Any, Any, Any], backend: Backend) -> str:
+    """The address of this service: what the settings say, else that under which the caller reached it.
+
+    The guard has checked the name that the caller used.
+    """
+    return backend.service.settings.public_url or f"{request.url.scheme}://{request.headers['host']}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,5 +107,5 @@ async def answer_cds_hook(
     consultation = await consultation_of(found, backend)
     answer = await unless_left(request, partial(pipeline.diagnose, consultation))
     pictures = tuple(one.sha256 for one in consultation.pictures)
-    about = About(datetime.now(UTC), own_address(request), pictures)
+    about = About(datetime.now(UTC), own_address(request, backend), pictures)
     return Cards((await backend.answer(partial(card_of, answer, about)),))

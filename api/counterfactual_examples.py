@@ -42,6 +42,7 @@ COUNTERFACTUALS: dict[str, Any] = {
         },
     ],
     "together": _effect(f"without {PASSAGE_EVIDENCE['id']}", {}, 0.0, 1),
+    "unshown": _effect("without c-9b1e6c0f4a7d4b0e8f25d3a6", {"probability": 0.79}, -0.02),
     "shuffled": [
         _effect(
             "labels replaced, seed 0", {"label": "lichen planus", "probability": 0.04}, -0.77, 1, changed=True
@@ -53,6 +54,6 @@ COUNTERFACTUALS: dict[str, Any] = {
     "used_not_cited": ["E1"],
     "untested": [],
     "depends_on_labels": True,
-    "runs": 6,
+    "runs": 7,
     "warnings": [],
 }  # fmt: skip

@@ -58,6 +58,12 @@ class Problem:
     retry_after: int | None = None
 
 
+_TOO_LONG = (
+    "The answer was not ready in the time of the setting answer_seconds, waiting included. Ask for less, ask when less is "
+    "going on, or have it raised."
+)
+
+
 class ApiError(Exception):
     """Root of this layer's errors; the message becomes `detail`."""
 
@@ -108,8 +114,8 @@ class TooManyRequests(ApiError):
 
     reason = "too_many_requests"
 
-    def __init__(self, per_minute: int, retry_after: int) -> None:
-        super().__init__(f"More than {per_minute} requests in a minute. Wait {retry_after} s before the next.")
+    def __init__(self, message: str, retry_after: int = 1) -> None:
+        super().__init__(message)
         self.retry_after = retry_after
 
 
@@ -125,11 +131,8 @@ class AnswerTimedOut(ApiError):
 
     reason = "answer_timed_out"
 
-    def __init__(self) -> None:
-        super().__init__(
-            "The answer was not ready in the time of the setting answer_seconds, waiting included. Ask for less, ask when "
-            "less is going on, or have it raised."
-        )
+    def __init__(self, message: str = _TOO_LONG) -> None:
+        super().__init__(message)
 
 
 class PicturesRefused(ApiError):
@@ -187,6 +190,16 @@ class LicenceForbids(ApiError):
     """The licence of a case does not allow its picture to be shown."""
 
     reason = "licence_forbids"
+
+
+class ServerEnding(ApiError):
+    """The server ends: it takes no new work, or what ran was not done in time."""
+
+    reason = "server_ending"
+    retry_after = 5  # seconds; a restart takes about as long, another server answers at once
+
+    def __init__(self, sentence: str = "The server is ending, and this was not done. Ask again soon.") -> None:
+        super().__init__(sentence)
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,6 +271,7 @@ TABLE: dict[type[Exception], Row] = {
     RangeRefused: Row(416, "Range not satisfiable"),
     CallerLeft: Row(499, "The caller left"),  # nobody reads it; proxies log this number
     LicenceForbids: Row(451, "The licence does not allow it"),
+    ServerEnding: Row(503, "The server is ending"),
 }
 
 ROOTS = (

@@ -3,6 +3,7 @@ served model by a token it generates."""
 
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -46,8 +47,10 @@ class _Proof:
 class Readiness:
     """Answers probes. Probes that wait for each other share one proof."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, ends: Callable[[], bool] = lambda: False) -> None:
+        """`ends` says whether the server takes no new work any more."""
         self._service = service
+        self._ends = ends
         self._lock = anyio.Lock()
         self._limiter = anyio.CapacityLimiter(1)
         self._warm = False
@@ -65,6 +68,8 @@ class Readiness:
 
     async def probe(self) -> Ready:
         """Whether answers can be trusted now."""
+        if self._ends():
+            return Ready(False, problem="the server is ending; ask another")
         if not self._warm:
             return Ready(False, problem="still warming up; ask again in a few seconds")
         arrived = time.monotonic()
@@ -73,6 +78,11 @@ class Readiness:
                 proof = await anyio.to_thread.run_sync(self._prove, self._proof, limiter=self._limiter)
                 self._proof = proof if proof is self._proof else await self._with_models(proof)
             return self._proof.ready
+
+    @property
+    def was_ready(self) -> bool:
+        """What the last probe found, without another one."""
+        return not self._ends() and self._proof is not None and self._proof.ready.ready
 
     async def _with_models(self, proof: _Proof) -> _Proof:
         """The proof, with a real generation of every served model: a server's own health page may outlive its engine."""

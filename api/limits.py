@@ -2,8 +2,10 @@
 
 import math
 import time
+from typing import Any
 
 import anyio
+from anyio.lowlevel import checkpoint
 from limits import RateLimitItemPerMinute
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
@@ -12,7 +14,7 @@ from litestar.enums import ScopeType
 from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.errors import AnswerTimedOut, TooBusy, TooManyRequests
+from api.errors import AnswerTimedOut, TooBusy, TooManyRequests, on_domain_error
 
 _UNTIL = "dermacite_answer_until"  # key in a scope
 
@@ -31,7 +33,9 @@ class Rate:
         """
         if not self._limiter.hit(self._item, whose):
             free = self._limiter.get_window_stats(self._item, whose).reset_time
-            raise TooManyRequests(self._item.amount, max(1, math.ceil(free - time.time())))
+            after = max(1, math.ceil(free - time.time()))
+            many = f"More than {self._item.amount} requests in a minute."
+            raise TooManyRequests(f"{many} Wait {after} s before the next.", after)
 
 
 class Turns(ASGIMiddleware):
@@ -44,12 +48,18 @@ class Turns(ASGIMiddleware):
     scopes = (ScopeType.HTTP,)
 
     def __init__(self, at_once: int, waiting: int, seconds: float) -> None:
+        self._at_once = at_once
         self._turns = anyio.Semaphore(at_once)
         self._waiting = waiting
         self._seconds = seconds
 
+    @property
+    def load(self) -> tuple[int, int]:
+        """How many requests work, and how many wait."""
+        return self._at_once - self._turns.value, self._turns.statistics().tasks_waiting
+
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
-        """Raises TooBusy, AnswerTimedOut."""
+        """Raises TooBusy. What takes too long is answered here: Litestar takes an answer that is late for one that began."""
         if not scope["route_handler"].opt.get("answers"):
             await next_app(scope, receive, send)
             return
@@ -61,16 +71,20 @@ class Turns(ASGIMiddleware):
 
             async def begun(message: Message) -> None:
                 if message["type"] == "http.response.start":
+                    if limit.cancel_called:  # a thread ended late: refuse it whole, rather than cut it somewhere
+                        await checkpoint()
                     limit.deadline = math.inf  # too late for another status: a stream ends itself, see api.telling
                 await send(message)
 
             async with self._turns:
                 await next_app(scope, receive, begun)
         if limit.cancelled_caught:
-            raise AnswerTimedOut
+            request: Request[Any, Any, Any] = Request(scope)
+            refusal = on_domain_error(request, AnswerTimedOut()).to_asgi_response(None, request)
+            await refusal(scope, receive, send)
 
 
-def answer_until(request: Request) -> float:  # type: ignore[type-arg]
+def answer_until(request: Request[Any, Any, Any]) -> float:
     """When the time of this answer is over, by the clock of the event loop; the stream of a route without turns has none."""
     until: float = request.scope.get(_UNTIL, math.inf)  # type: ignore[call-overload]
     return until

@@ -10,13 +10,15 @@ import click
 import uvicorn
 
 from api.app import create_app
+from api.draining import Draining, DrainingServer
 from api.guard import is_loopback
+from api.logs import write_logs
 from knowledge.errors import KnowledgeError
 from runtime.errors import RuntimeRefused, SettingsRefused
 from runtime.service import Service, open_service
 from runtime.settings import default_home, load_settings
 
-DRAIN_S = 5  # what running requests get to finish after SIGTERM
+CLOSE_S = 5  # for connections to close, once what ran is finished
 DEFAULT_PORT = 8000
 
 _log = logging.getLogger("dermacite.server")
@@ -45,17 +47,19 @@ def refuse_to_listen(service: Service, host: str) -> None:
 def serve(service: Service, host: str = "127.0.0.1", port: int = DEFAULT_PORT) -> None:
     """Serve until SIGTERM or SIGINT, then finish what runs. Raises SettingsRefused, see `refuse_to_listen`."""
     refuse_to_listen(service, host)
-    uvicorn.run(
-        create_app(service, keyless=is_loopback(host)),
+    draining = Draining(service.settings.drain_seconds, service.stopping.set)
+    config = uvicorn.Config(
+        create_app(service, draining, keyless=is_loopback(host)),
         host=host,
         port=port,
         access_log=False,  # paths carry ids, and some callers put more into them
         log_config=None,
-        timeout_graceful_shutdown=DRAIN_S,
+        timeout_graceful_shutdown=CLOSE_S,
         proxy_headers=False,  # nothing is decided by an address of a caller, and a header can name any
         server_header=False,
         ws="none",
     )
+    DrainingServer(config, draining).run()
 
 
 @click.command()
@@ -74,13 +78,15 @@ def serve(service: Service, host: str = "127.0.0.1", port: int = DEFAULT_PORT) -
 )
 def main(home: Path | None, configuration: str | None, host: str, port: int) -> None:
     """Serve a knowledge base over HTTP."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    write_logs("text")  # until the settings say otherwise: they may be what is wrong
     # uvicorn raises the signal once more when it has drained; the process then ends with success and clean-up.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         folder = home or default_home()
         with contextlib.suppress(KeyboardInterrupt):
-            serve(open_service(folder, load_settings(folder, configuration=configuration)), host, port)
+            settings = load_settings(folder, configuration=configuration)
+            write_logs(settings.log_format)
+            serve(open_service(folder, settings), host, port)
     except (RuntimeRefused, KnowledgeError) as error:
         _log.error("%s", error)
         sys.exit(1)

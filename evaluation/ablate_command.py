@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from evaluation.measures.tools import tools_here
+from evaluation.extra import tell_of_lacking
 from evaluation.records import read_records
 from evaluation.report import write_report
 from evaluation.running import Asked, results_of, run_plan
@@ -51,6 +51,7 @@ def ablate(
     """
     if retry_failed and not resume:
         raise click.UsageError("--retry-failed is for a run that is there: give --resume, too")
+    tell_of_lacking()
     folder = out or RUNS / plan.stem
     configuration = ctx.parent.params["configuration"] if ctx.parent else None
     asked = Asked(
@@ -61,7 +62,7 @@ def ablate(
     results: dict[str, dict[str, int]] = {}
     if not dry:
         records = list(read_records(RunFolder(folder).records))
-        write_report(folder, done.picture, tools_here(records), bar)
+        write_report(folder, done.picture, watched=bar)
         results = {one.arm: results_of(records, one.arm) for one in done.estimates}
     if as_json:
         told = {"run": str(folder), "estimates": [asdict(one) for one in done.estimates], "results": results}

@@ -8,7 +8,7 @@ from typing import Final
 
 from anyio import to_thread
 
-from evaluation.controls import consultation_of, intervention_of
+from evaluation.controls import Heard, consultation_of, intervention_of
 from evaluation.datasets import Item
 from evaluation.errors import PlanRefused
 from evaluation.frozen import StoredEvidence
@@ -19,7 +19,7 @@ from inference.concurrent import all_of
 from inference.engines.errors import EngineError
 from inference.errors import ConsultationRefused
 from inference.events import DiseaseHeard, Outcome
-from inference.interventions import Intervention
+from inference.interventions import Intervention, InTurn
 from inference.pipeline import Pipeline
 from inference.types import Answer, Candidate, Consultation, DiagnosisOptions
 from knowledge.errors import KnowledgeError
@@ -78,17 +78,17 @@ class Bench:
 
 async def ask(bench: Bench, question: Question) -> CaseRecord:
     """One record. Raises only what says that no question can be asked at all."""
-    started = time.perf_counter()
+    started, heard = time.perf_counter(), Heard()
     try:
         picture = await to_thread.run_sync(_picture, bench.service, question.item)
         consultation = consultation_of(question.item, picture, bench.arm, question.seed)
-        pipeline = bench.service.pipeline.under(bench.intervention(question.item, question.seed))
+        pipeline = bench.service.pipeline.under(InTurn((bench.intervention(question.item, question.seed), heard)))
         answer, candidates = await _answered(pipeline, consultation, bench.arm.options(question.seed))
     except _Unreadable:
         return failed_record(question, UNREADABLE, _ms(started))
     except (EngineError, ConsultationRefused) as error:
         return failed_record(question, error.reason, _ms(started))
-    return record_of(question, answer, candidates, bench.names, _ms(started))
+    return record_of(question, answer, candidates, bench.names, _ms(started), heard.found)
 
 
 async def ask_all(

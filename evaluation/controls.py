@@ -17,11 +17,24 @@ from inference.interventions import (
     ShuffledLabels,
 )
 from inference.prompts import mask_label
+from inference.retrieved import CaseSearch, Neighbours
 from inference.types import Consultation
 from knowledge.pictures import Picture
 
 _GREY: Final = 128.0
 _SPREAD: Final = 50.0  # grey levels
+
+
+class Heard(Intervention):
+    """Changes nothing and keeps the cases that were found: an answer shows only some of those that voted."""
+
+    def __init__(self) -> None:
+        self.found = Neighbours()
+
+    def neighbours(self, found: Neighbours, search: CaseSearch) -> Neighbours:  # noqa: ARG002
+        """See Intervention."""
+        self.found = found
+        return found
 
 
 def intervention_of(control: Control, item: Item, seed: int) -> Intervention:

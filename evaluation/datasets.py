@@ -130,9 +130,9 @@ def _nothing(found: CaseFolder, split: str | None) -> str:
 def _of_row(dataset: str, row: CaseRow, root: Path, more: Mapping[str, str]) -> Item:
     return Item(
         id=row.picture.relative_to(root).as_posix(), dataset=dataset, label=row.label, picture=str(row.picture),
-        original=_digest(row.picture), read=row.picture.read_bytes, caption=row.caption, group=row.group or group_of(row.label),
-        subject=row.subject, lesion=row.lesion, split=row.split, skin_tone=row.skin_tone, licence=row.licence,
-        source=row.source, **_of_annotation(more),
+        original=digest_of(row.picture), read=row.picture.read_bytes, caption=row.caption,
+        group=row.group or group_of(row.label), subject=row.subject, lesion=row.lesion, split=row.split,
+        skin_tone=row.skin_tone, licence=row.licence, source=row.source, **_of_annotation(more),
     )  # fmt: skip
 
 
@@ -156,10 +156,11 @@ def _of_annotation(more: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _by_bytes(folders: Sequence[Path]) -> dict[str, Mapping[str, str]]:
-    return {_digest(file): more for folder in folders for file, more in annotations_of(folder).items()}
+    return {digest_of(file): more for folder in folders for file, more in annotations_of(folder).items()}
 
 
-def _digest(file: Path) -> str:
+def digest_of(file: Path) -> str:
+    """sha256 of a file's bytes; "" where they cannot be read."""
     try:
         with file.open("rb") as opened:
             return hashlib.file_digest(opened, "sha256").hexdigest()

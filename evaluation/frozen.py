@@ -1,11 +1,10 @@
 """Evidence of an earlier run, to be generated from again: what changes then is the model's doing, not retrieval's."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from evaluation.errors import PlanRefused
-from evaluation.records import CaseRecord, read_records
+from evaluation.records import CaseRecord, EvidenceRecord, read_records
 from evaluation.runs import RunFolder
 from inference.evidence import Found
 from inference.interventions import Frozen
@@ -49,11 +48,13 @@ class StoredEvidence:
 
 
 def frozen_of(record: CaseRecord) -> Frozen:
-    """The evidence of a record in its order, with its scores."""
-    hits = {kind: [_hit(one.id, one.score, one.scores) for one in record.evidence if one.kind == kind]
-            for kind in ("case", "passage")}  # fmt: skip
-    return Frozen(tuple(hits["case"]), tuple(Found(hit, (BY,)) for hit in hits["passage"]))
+    """The evidence of a record in its order, with its scores: cases that voted, then what was shown beside them."""
+    shown = [one for one in record.evidence if one.kind == "case"]
+    voted = {one.id for one in record.voters}
+    cases = (*record.voters, *(one for one in shown if one.id not in voted))
+    passages = (one for one in record.evidence if one.kind == "passage")
+    return Frozen(tuple(map(_hit, cases)), tuple(Found(_hit(one), (BY,)) for one in passages))
 
 
-def _hit(item_id: str, score: float, scores: Mapping[str, float]) -> Hit:
-    return Hit(item_id, score, {name: LegScore(of, None) for name, of in scores.items()})
+def _hit(item: EvidenceRecord) -> Hit:
+    return Hit(item.id, item.score, {name: LegScore(of, None) for name, of in item.scores.items()})

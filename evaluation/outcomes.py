@@ -9,18 +9,21 @@ from evaluation.records import CaseRecord, EvidenceRecord, Result
 from inference.citations import is_verbatim
 from inference.engines.errors import EngineError
 from inference.labelsets import LabelSet
+from inference.retrieved import Neighbours
 from inference.types import (
     Abstention,
     Answer,
     Candidate,
     Diagnosis,
     Evidence,
+    EvidenceKind,
     Narrative,
     ReportMode,
     Statement,
     Verdict,
 )
 
+NO_CASES: Final = Neighbours()
 UNPARSED: Final = "unparsed"  # the reason of an abstention: see inference.judging
 
 
@@ -61,9 +64,10 @@ class LabelNames:
 
 
 def record_of(
-    question: Question, answer: Answer, candidates: Sequence[Candidate], names: LabelNames, total_ms: float
-) -> CaseRecord:
-    """`candidates` are all that were ranked, also where the service then declined."""
+    question: Question, answer: Answer, candidates: Sequence[Candidate], names: LabelNames, total_ms: float,
+    found: Neighbours = NO_CASES,
+) -> CaseRecord:  # fmt: skip
+    """`candidates` are all that were ranked, also where the service then declined; `found` the cases they rest on."""
     item, trace = question.item, answer.trace
     reason = answer.reason if isinstance(answer, Abstention) else None
     result = _result(reason)
@@ -77,7 +81,8 @@ def record_of(
     return CaseRecord(
         case=item.id, arm=question.arm, seed=question.seed, label=item.label, result=result, first=first, reason=reason,
         probabilities=tuple((label, share) for label, share in ranked if share is not None),
-        evidence=tuple(_evidence(answer.ledger)), group=item.group, skin_tone=item.skin_tone, body_site=item.body_site,
+        evidence=tuple(_evidence(answer.ledger)), voters=tuple(_voters(answer, found)),
+        group=item.group, skin_tone=item.skin_tone, body_site=item.body_site,
         prompt_hashes=tuple(stage.prompt_hash for stage in trace.stages),
         raw=tuple(text for stage in trace.stages for text in stage.raw),
         caption=_caption(narrative), reference_caption=item.caption or None,
@@ -124,6 +129,13 @@ def _evidence(ledger: Sequence[Evidence]) -> Iterator[EvidenceRecord]:
     for one in ledger:
         rank = ranks[one.kind] = ranks.get(one.kind, 0) + 1
         yield EvidenceRecord(one.id, one.kind.value, rank, one.score, dict(one.scores), one.label)
+
+
+def _voters(answer: Answer, found: Neighbours) -> Iterator[EvidenceRecord]:
+    voted = [hit for hit in found.hits if hit.id in set(answer.trace.voters)]
+    for rank, hit in enumerate(voted, start=1):
+        legs = {name: leg.score for name, leg in hit.legs.items()}
+        yield EvidenceRecord(hit.id, EvidenceKind.CASE.value, rank, hit.score, legs, found.cases[hit.id].label)
 
 
 def _statements(answer: Answer, narrative: Narrative | None) -> Iterator[Statement]:

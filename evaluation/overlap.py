@@ -63,15 +63,17 @@ def overlap_report(dataset: Dataset, found: Sequence[Overlap]) -> dict[str, Any]
 
 
 def leaked(service: Service, dataset: Dataset, records: Sequence[CaseRecord]) -> dict[str, Any]:
-    """How many answers had the case itself, or its kin, among their evidence. Must be 0."""
-    used = {one.id for record in records for one in record.evidence if one.kind == "case"}
-    cases = service.registry.cases(sorted(used))
+    """How many answers had the case itself, or its kin, among their evidence or voters. Must be 0."""
+    used = {
+        record.key: {one.id for one in (*record.evidence, *record.voters) if one.kind == "case"} for record in records
+    }
+    cases = service.registry.cases(sorted(set().union(*used.values())))
     items: Mapping[str, Item] = {one.id: one for one in dataset.items}
     leaks = [
-        {"case": record.case, "arm": record.arm, "seed": record.seed, "of": one.id}
+        {"case": record.case, "arm": record.arm, "seed": record.seed, "of": one}
         for record in records
-        for one in record.evidence
-        if one.id in cases and kin(items[record.case], cases[one.id])
+        for one in sorted(used[record.key] & cases.keys())
+        if kin(items[record.case], cases[one])
     ]
     answers = {(one["arm"], one["case"], one["seed"]) for one in leaks}
     return {"answers": len(records), "answers_with_kin_among_evidence": len(answers), "let_through": leaks[:LISTED]}

@@ -41,6 +41,8 @@ class CaseRecord:
     """One case under one arm with one seed.
 
     `label` is the truth, `first` the label put first, also where the service then declined (None: none was named).
+    `evidence` is the ledger; it shows some of the `voters`, the reference cases that voted, nearest first, with the labels
+    under which they did (none in records of earlier versions).
     `probabilities` are of the ranked candidates, best first, each 0..1; empty where nobody could say. `raw` are the models'
     answers, stage by stage; `caption` is what a captioning model wrote, `reference_caption` what the data set says.
     `citations_verified` of `citations` hold; `citations_verbatim` of them quote what is stored byte for byte, whether or not it
@@ -56,6 +58,7 @@ class CaseRecord:
     reason: str | None = None
     probabilities: tuple[tuple[str, float], ...] = ()
     evidence: tuple[EvidenceRecord, ...] = ()
+    voters: tuple[EvidenceRecord, ...] = ()
     group: str | None = None
     skin_tone: str | None = None
     body_site: str | None = None
@@ -91,12 +94,10 @@ def line_of(record: CaseRecord) -> str:
 
 def record_of(values: Mapping[str, Any]) -> CaseRecord:
     """A record from what `line_of` wrote. Raises TypeError or ValueError for anything else."""
-    evidence = tuple(EvidenceRecord(**one) for one in values.get("evidence", ()))
+    cases = {name: tuple(EvidenceRecord(**one) for one in values.get(name, ())) for name in ("evidence", "voters")}
     shares = tuple((str(label), float(share)) for label, share in values.get("probabilities", ()))
     lists = {name: tuple(values.get(name, ())) for name in ("prompt_hashes", "raw", "warnings")}
-    return CaseRecord(
-        **{**values, **lists, "result": Result(values["result"]), "evidence": evidence, "probabilities": shares}
-    )
+    return CaseRecord(**{**values, **lists, **cases, "result": Result(values["result"]), "probabilities": shares})
 
 
 def read_records(file: Path) -> Iterator[CaseRecord]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from evaluation.errors import RunRefused
-from evaluation.measures.tools import tools_here
+from evaluation.extra import tell_of_lacking
 from evaluation.predictions import read_predictions
 from evaluation.records import line_of
 from evaluation.report import write_report
@@ -27,6 +27,7 @@ def rescore(file: Path, out: Path | None, as_json: bool) -> None:
     Optional: probabilities (a JSON object), arm, seed, caption, reference, group, skin_tone, body_site, result, reason. An
     empty prediction is an answer that names no label. Exits with 1, naming the line, when a line cannot be read.
     """
+    tell_of_lacking()
     records = read_predictions(file)
     folder = RunFolder(out or Path("runs") / file.stem)
     with folder.alone():
@@ -43,7 +44,7 @@ def rescore(file: Path, out: Path | None, as_json: bool) -> None:
             "arms": arms,
         }
         write_whole(folder.description, as_text(description))
-        write_report(folder.root, tools=tools_here(records), watched=bar)
+        write_report(folder.root, watched=bar)
     results = {arm: results_of(records, arm) for arm in arms}
     if as_json:
         click.echo(printing.as_json({"run": str(folder.root), "results": results}))

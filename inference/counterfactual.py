@@ -8,6 +8,7 @@ spared, so all that is cited is also taken away together. See docs/design/0017.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 
 import anyio
 
@@ -88,13 +89,16 @@ class Counterfactuals:
 
     `depends_on`: without it the answer is another. `cited_not_used`: a statement cites it, and the answer is the same
     without it. `used_not_cited`: the answer depends on it, and no statement cites it. `untested` was left out for want of
-    runs. `together`: all that is cited taken away at once. `again`: nothing taken away, which tells chance from effect.
+    runs. `together`: all that is cited taken away at once. `unshown`: the same of the cases that voted and are not in the
+    ledger, None where there are none: whether the answer rests on what nobody is shown. `again`: nothing taken away, which
+    tells chance from effect.
     """
 
     answer: Answer
     before: Standpoint
     items: tuple[ItemEffect, ...]
     together: Effect | None
+    unshown: Effect | None
     shuffled: tuple[Effect, ...]
     again: Effect
     depends_on: tuple[str, ...]
@@ -120,16 +124,17 @@ async def counterfactuals(
     items = sorted(answer.ledger, key=lambda item: item.key not in cited)[
         : asked.items
     ]  # stable: else as in the ledger
-    planned = _planned(items, [item.id for item in answer.ledger if item.key in cited], asked, answer)
-    effects = await _run(pipeline, consultation, options, answer, planned, progress)
-    again, rest = effects[0], effects[1:]
+    at_once = [[item.id for item in answer.ledger if item.key in cited], _unshown(answer)]
+    planned = _planned(items, at_once, _shuffles(answer, asked))
+    effects = iter(await _run(pipeline, consultation, options, answer, planned, progress))
+    again = next(effects)
     of_items = tuple(
-        ItemEffect(item.key, item.kind, item.id, item.title, item.label, item.key in cited, item.used_in, effect)
-        for item, effect in zip(items, rest, strict=False)
+        ItemEffect(item.key, item.kind, item.id, item.title, item.label, item.key in cited, item.used_in, next(effects))
+        for item in items
     )
-    shuffled = tuple(rest[len(items) :][: _shuffles(answer, asked)])
-    together = rest[len(items) + len(shuffled)] if cited else None
-    return _summed_up(answer, of_items, together, shuffled, again, runs=len(planned) + 1)
+    shuffled = tuple(islice(effects, _shuffles(answer, asked)))
+    together, unshown = (next(effects) if ids else None for ids in at_once)
+    return _summed_up(answer, of_items, together, unshown, shuffled, again, runs=len(planned) + 1)
 
 
 def admit(options: DiagnosisOptions, asked: CounterfactualOptions) -> None:
@@ -164,13 +169,20 @@ def effect_of(intervention: Intervention, before: Answer, after: Answer) -> Effe
     )  # fmt: skip
 
 
-def _planned(
-    items: Sequence[Evidence], cited: Sequence[str], asked: CounterfactualOptions, answer: Answer
-) -> list[Intervention]:
-    """Again, then without each item, with shuffled labels, without all that is cited."""
-    shuffles = [ShuffledLabels(seed, "replaced") for seed in range(_shuffles(answer, asked))]
-    together = [Without(frozenset(cited))] if cited else []
-    return [Nothing(), *(Without(frozenset({item.id})) for item in items), *shuffles, *together]
+def _planned(items: Sequence[Evidence], at_once: Sequence[Sequence[str]], shuffles: int) -> list[Intervention]:
+    """Again, then without each item, with shuffled labels, without each group that is taken away at once."""
+    return [
+        Nothing(),
+        *(Without(frozenset({item.id})) for item in items),
+        *(ShuffledLabels(seed, "replaced") for seed in range(shuffles)),
+        *(Without(frozenset(ids)) for ids in at_once if ids),
+    ]
+
+
+def _unshown(answer: Answer) -> list[str]:
+    """The cases that voted and are not in the ledger."""
+    shown = {item.id for item in answer.ledger}
+    return [one for one in answer.trace.voters if one not in shown]
 
 
 def _shuffles(answer: Answer, asked: CounterfactualOptions) -> int:
@@ -199,14 +211,14 @@ async def _run(
 
 
 def _summed_up(
-    answer: Answer, items: tuple[ItemEffect, ...], together: Effect | None, shuffled: tuple[Effect, ...], again: Effect,
-    *, runs: int,
+    answer: Answer, items: tuple[ItemEffect, ...], together: Effect | None, unshown: Effect | None,
+    shuffled: tuple[Effect, ...], again: Effect, *, runs: int,
 ) -> Counterfactuals:  # fmt: skip
     first = next((one.label for one in _weighed(answer)), None)
     tested = {one.key for one in items}
     in_order = sorted(items, key=lambda one: int(one.key[1:]))
     return Counterfactuals(
-        answer, standpoint(answer, first), tuple(in_order), together, shuffled, again,
+        answer, standpoint(answer, first), tuple(in_order), together, unshown, shuffled, again,
         depends_on=tuple(one.key for one in in_order if one.without.changed),
         cited_not_used=tuple(one.key for one in in_order if one.cited and not one.without.changed),
         used_not_cited=tuple(one.key for one in in_order if one.without.changed and not one.cited),

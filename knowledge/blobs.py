@@ -3,7 +3,7 @@
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 from knowledge.errors import BlobCorrupt, NotFound, StorageFailed
@@ -55,6 +55,13 @@ class BlobStore:
     def delete(self, digest: str) -> None:
         """Remove a blob; removing what is absent is a no-op. Raises StorageFailed."""
         _unlink(self.path(digest))
+
+    def delete_unused(self, digests: Iterable[str], in_use: Collection[str]) -> int:
+        """Remove those of these blobs that are not in use; returns how many. Raises StorageFailed."""
+        unused = set(digests).difference(in_use)
+        for digest in unused:
+            self.delete(digest)
+        return len(unused)
 
     def digests(self) -> Iterator[str]:
         """Every stored name, in order."""

@@ -75,7 +75,7 @@ class DocumentIngest:
             [cuts] = self.prepared([extracted])
             return self.stored(version_id, name, source, intent, extracted, cuts)
         except DocumentRefused as error:
-            self.forget_unregistered(version_id)
+            self._blobs.delete_unused([version_id], self._registry.blobs_in_use())
             return refusal(name, error)
 
     def prepared(self, texts: Sequence[ExtractedText]) -> list[Cuts]:
@@ -142,11 +142,6 @@ class DocumentIngest:
             name, Outcome.UNCHANGED, id=version.document_id, pages=version.page_count, passages=version.passage_count,
             version=version_id, version_state=version.state,
         )  # fmt: skip
-
-    def forget_unregistered(self, digest: str) -> None:
-        """Remove a stored file that nothing points at."""
-        if digest not in self._registry.blobs_in_use():
-            self._blobs.delete(digest)
 
     def _document(self, version_id: str, source: Source | None, intent: Intent) -> Document | None:
         """The document that new bytes are a version of: the one named, the one they began and were deleted from, else the

@@ -20,6 +20,8 @@ def _lines(found: Counterfactuals) -> Iterator[str]:
         yield _row(_called(item), "yes" if item.cited else "no", item.without)
     if found.together is not None:
         yield _row("all that is cited, at once", "", found.together)
+    if found.unshown is not None:
+        yield _row("cases that voted unshown, at once", "", found.unshown)
     for effect in found.shuffled:
         yield _row(effect.intervention, "", effect)
     yield _row("nothing, asked again", "", found.again)

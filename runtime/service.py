@@ -21,6 +21,7 @@ from inference.citations import CitationVerifier
 from inference.gathering import Gatherer, GatheringSettings
 from inference.keeping import Keeper
 from inference.lookup import Lookup
+from inference.observing import NOBODY, Observer
 from inference.pipeline import Pipeline, PipelineSettings
 from inference.reference_shelf import ReferenceShelf
 from knowledge.blobs import BlobStore
@@ -64,6 +65,8 @@ class Service:
         self._loading = threading.Lock()
         self._switched = Switched.read(home.root)
         self._encoders = encoders
+        self.observer: Observer = NOBODY  # of consultations; set before the first
+        self.stopping = threading.Event()  # set: work that can go on later ends after the file at hand
 
     def under(self, choices: Mapping[str, EncoderChoice]) -> "Service":
         """A second service of the same home, with these encoders for these spaces. Close it when done."""
@@ -234,6 +237,7 @@ class Service:
             self.configuration,
             models,
             Keeper(self.registry) if self.settings.keep_answers else None,
+            self.observer,
         )
 
     @cached_property

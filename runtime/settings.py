@@ -152,6 +152,9 @@ class Settings(BaseSettings):
         32, ge=0
     )  # before the door, with nothing read of them yet; the next is refused with 503
     answer_seconds: float = Field(600, gt=0)  # for one answer, waiting included
+    log_format: Literal["text", "json"] = "text"  # of what a server writes about itself
+    drain_seconds: float = Field(20, ge=0)  # what running requests get to finish after SIGTERM
+    otlp_endpoint: str | None = Field(None, pattern=r"^https?://[^\s/]+/?$")  # where traces go; none: there are none
 
     workers: int = Field(2, ge=1)  # consultations computed at once
     parsers: int = Field(2, ge=1)  # PDFs of a job that are read at once

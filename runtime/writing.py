@@ -81,7 +81,4 @@ class Writer:
 
     def drop_held_files(self, digests: Iterable[str]) -> int:
         """The same for a caller who holds the files (`Home.files`)."""
-        unused = set(digests) - self.service.registry.blobs_in_use()
-        for digest in unused:
-            self.service.blobs.delete(digest)
-        return len(unused)
+        return self.service.blobs.delete_unused(digests, self.service.registry.blobs_in_use())

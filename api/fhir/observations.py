@@ -53,14 +53,15 @@ def _declined(answer: Abstention, frame: Frame) -> tuple[str, Resource]:
 
 
 def _voices(answer: Answer, frame: Frame) -> list[tuple[str, Resource]]:
-    """The reference cases and the served models side by side, so that a conflict shows."""
+    """The reference cases and the served models side by side, so that a conflict shows; none twice."""
     opinions = answer.opinions
+    ranked = answer.candidates if isinstance(answer, Diagnosis) else answer.considered
     voices = [
         _voice(frame, f"opinion {stage}", f"Opinion of the model {opinion.profile} ({stage})", opinion)
         for stage, opinion in (("disease", opinions.disease), ("group", opinions.group))
         if opinion is not None
     ]
-    if opinions.neighbours:
+    if opinions.neighbours and opinions.neighbours != ranked:  # without a served model the vote is the answer
         first = {"valueCodeableConcept": concept(shown(opinions.neighbours[0]))}
         components = _ranking(opinions.neighbours)
         title = "Vote of the reference cases"

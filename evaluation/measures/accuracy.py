@@ -10,7 +10,7 @@ For nothing: missing. Top-k is missing where no case has a second candidate, sin
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from evaluation.measures.labels_seen import ANSWERED
 from evaluation.measures.measured import Measured, absent, mean, ratio
@@ -37,7 +37,7 @@ def first_label_accuracy(records: Sequence[CaseRecord]) -> Measured:
     return mean(records, [float(record.hit) for record in records], NOTHING)
 
 
-def share_of(records: Sequence[CaseRecord], *results: Result) -> Measured:
+def share_of(records: Sequence[CaseRecord], results: Collection[Result]) -> Measured:
     """Share of the cases with one of these results."""
     return mean(records, [float(record.result in results) for record in records], NOTHING)
 

@@ -11,36 +11,40 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from evaluation.measures.labels_seen import coded
-from evaluation.measures.measured import Measured, Rows, combined
+from evaluation.measures.labels_seen import coded, one_hot
+from evaluation.measures.measured import Counts, Measured, OfCounts, Rows, combined, divided
 from evaluation.records import CaseRecord
 
 
 def cohens_kappa(records: Sequence[CaseRecord]) -> Measured:
     """-1..1, 0 for chance."""
-    return combined(records, coded(records), _kappa, "all cases have one label, and it was always answered")
+    return combined(records, coded(records), _KAPPA, "all cases have one label, and it was always answered")
 
 
 def matthews(records: Sequence[CaseRecord]) -> Measured:
     """-1..1, 0 for chance."""
-    return combined(records, coded(records), _mcc, "there are no records")
+    return combined(records, coded(records), _MCC, "there are no records")
 
 
-def _kappa(rows: Rows) -> float:
-    true, said, right = _counts(rows)
-    expected = float(true @ said) / len(rows) ** 2
-    return (right / len(rows) - expected) / (1 - expected) if expected < 1 else float("nan")
+def _kappa(rows: Rows, counts: Counts) -> Rows:
+    true, said, right = _of_labels(rows, counts)
+    cases = counts.sum(axis=1)
+    expected = (true * said).sum(axis=1) / cases**2
+    return divided(right / cases - expected, 1 - expected)
 
 
-def _mcc(rows: Rows) -> float:
-    true, said, right = _counts(rows)
-    s = float(len(rows))
-    divisor = np.sqrt((s * s - said @ said) * (s * s - true @ true))
-    return float((right * s - true @ said) / divisor) if divisor > 0 else 0.0
+def _mcc(rows: Rows, counts: Counts) -> Rows:
+    true, said, right = _of_labels(rows, counts)
+    cases = counts.sum(axis=1)
+    spread = (cases**2 - (said * said).sum(axis=1)) * (cases**2 - (true * true).sum(axis=1))
+    return np.nan_to_num(divided(right * cases - (true * said).sum(axis=1), np.sqrt(spread)))
 
 
-def _counts(rows: Rows) -> tuple[Rows, Rows, float]:
-    labels, places = np.unique(rows, return_inverse=True)
-    places = places.reshape(rows.shape)
-    true, said = (np.bincount(places[:, column], minlength=len(labels)).astype(np.float64) for column in (0, 1))
-    return true, said, float((rows[:, 0] == rows[:, 1]).sum())
+def _of_labels(rows: Rows, counts: Counts) -> tuple[Rows, Rows, Rows]:
+    """[draws, labels] cases and answers of each label, and [draws] how many answers are right."""
+    labels = np.unique(rows)
+    right = counts @ (rows[:, 0] == rows[:, 1]).astype(np.float64)
+    return counts @ one_hot(rows[:, 0], labels), counts @ one_hot(rows[:, 1], labels), right
+
+
+_KAPPA, _MCC = OfCounts(_kappa), OfCounts(_mcc)

@@ -12,9 +12,9 @@ a label without a probability has 0. For nothing: missing.
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-from evaluation.measures.measured import Measured, Rows, combined, mean
+from evaluation.measures.labels_seen import one_hot
+from evaluation.measures.measured import Counts, Measured, OfCounts, Rows, combined, divided, mean
 from evaluation.records import CaseRecord
 
 BINS = 10
@@ -32,7 +32,7 @@ def calibration_error(records: Sequence[CaseRecord]) -> Measured:
     said = [(confidence(record), record.hit) for record in records]
     rows = [(0.0, 0.0, 0.0) if sure is None else (sure, float(hit), 1.0) for sure, hit in said]
     counted = sum(sure is not None for sure, _ in said)
-    return combined(records, rows, _ece, NOTHING, {"bins": _bins(np.array(rows))} if counted else None, counted)
+    return combined(records, rows, _ECE, NOTHING, {"bins": _bins(np.array(rows))} if counted else None, counted)
 
 
 def brier(records: Sequence[CaseRecord]) -> Measured:
@@ -45,23 +45,20 @@ def _brier(record: CaseRecord) -> float:
     return sum((share - (label == record.label)) ** 2 for label, share in shares.items())
 
 
-def _ece(rows: Rows) -> float:
-    counts, hits, sure = _sums(rows)
-    return float(np.abs(hits - sure).sum() / counts.sum()) if counts.sum() else float("nan")
+def _ece(rows: Rows, counts: Counts) -> Rows:
+    cases, hits, sure = _in_bins(rows, counts)
+    return divided(np.abs(hits - sure).sum(axis=1), cases.sum(axis=1))
 
 
-def _sums(rows: Rows) -> tuple[Rows, Rows, Rows]:
-    known = rows[rows[:, 2] > 0]
-    places = np.digitize(known[:, 0], _EDGES, right=True)
-    counts = np.bincount(places, minlength=BINS).astype(np.float64)
-    return counts, _added(places, known[:, 1]), _added(places, known[:, 0])
-
-
-def _added(places: NDArray[np.intp], values: Rows) -> Rows:
-    return np.bincount(places, values, BINS).astype(np.float64)
+def _in_bins(rows: Rows, counts: Counts) -> tuple[Rows, Rows, Rows]:
+    """[draws, BINS] cases, hits and confidences added up."""
+    places = np.digitize(rows[:, 0], _EDGES, right=True)
+    inside = one_hot(places, np.arange(BINS)) * rows[:, 2:]
+    return counts @ inside, counts @ (inside * rows[:, 1:2]), counts @ (inside * rows[:, :1])
 
 
 def _bins(rows: Rows) -> list[dict[str, float]]:
+    of_bins = _in_bins(rows, np.ones((1, len(rows))))
     return [
         {
             "to": (place + 1) / BINS,
@@ -69,6 +66,9 @@ def _bins(rows: Rows) -> list[dict[str, float]]:
             "accuracy": float(hit / count),
             "confidence": float(sure / count),
         }
-        for place, (count, hit, sure) in enumerate(zip(*_sums(rows), strict=True))
+        for place, (count, hit, sure) in enumerate(zip(*(one[0] for one in of_bins), strict=True))
         if count
     ]
+
+
+_ECE = OfCounts(_ece)

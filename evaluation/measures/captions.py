@@ -5,8 +5,8 @@ one: leaving it out would reward declining. An arm that wrote none at all has no
 """
 
 from collections.abc import Callable, Sequence
-from importlib.util import find_spec
 
+from evaluation.extra import is_here, not_installed
 from evaluation.measures.measured import Measured, absent, mean
 from evaluation.records import CaseRecord
 
@@ -25,8 +25,8 @@ def why_not(records: Sequence[CaseRecord], library: str | None = None) -> str | 
         return NO_REFERENCE
     if not any(record.caption for record in records):
         return NO_CAPTION
-    if library is not None and find_spec(library) is None:
-        return f"{library} is not installed: pip install 'dermacite[evaluation]'"
+    if library is not None and not is_here(library):
+        return not_installed(library)
     return None
 
 

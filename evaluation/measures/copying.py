@@ -15,9 +15,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from evaluation.measures.labels_seen import answer, code
-from evaluation.measures.measured import Measured, Rows, combined, ratio
-from evaluation.measures.neighbours import neighbours
+from evaluation.measures.labels_seen import answer, code, one_hot
+from evaluation.measures.measured import Counts, Measured, OfCounts, Rows, combined, divided, ratio
+from evaluation.measures.neighbours import shown
 from evaluation.records import CaseRecord
 
 NOTHING = "no answer was given with labelled exemplars"
@@ -25,7 +25,7 @@ NOTHING = "no answer was given with labelled exemplars"
 
 def shown_labels(record: CaseRecord) -> tuple[str, str] | None:
     """The label of the nearest exemplar and the one most of them show; None where there is none."""
-    labels = [one.label for one in neighbours(record) if one.label is not None]
+    labels = [one.label for one in shown(record) if one.label is not None]
     if not labels:
         return None
     counts = Counter(labels)
@@ -52,36 +52,42 @@ def copied_over_chance(records: Sequence[CaseRecord]) -> Measured:
     """-1..1, 0 if answers ignore the exemplars. `details["chance"]`: what ignoring them would give."""
     rows = [_row(record) for record in records]
     known = sum(weight for *_, weight in rows)
-    details = {"copied": copied_most(records).value, "chance": _chance(np.array(rows))} if known else None
-    return combined(records, rows, _over_chance, NOTHING, details, int(known))
+    details = (
+        {"copied": copied_most(records).value, "chance": float(_chance(np.array(rows), np.ones((1, len(rows))))[0])}
+        if known
+        else None
+    )
+    return combined(records, rows, _OVER_CHANCE, NOTHING, details, int(known))
 
 
 def _followed(record: CaseRecord, which: int) -> tuple[float, float]:
-    shown, said = shown_labels(record), answer(record)
-    if shown is None or said is None:
+    seen, said = shown_labels(record), answer(record)
+    if seen is None or said is None:
         return 0.0, 0.0
-    return float(said == shown[which]), 1.0
+    return float(said == seen[which]), 1.0
 
 
 def _misled(record: CaseRecord) -> bool:
-    shown = shown_labels(record)
-    return shown is not None and shown[1] != record.label
+    seen = shown_labels(record)
+    return seen is not None and seen[1] != record.label
 
 
 def _row(record: CaseRecord) -> tuple[float, float, float]:
     """(answer, label shown most, weight)"""
-    shown, said = shown_labels(record), answer(record)
-    return (0.0, 0.0, 0.0) if shown is None or said is None else (code(said), code(shown[1]), 1.0)
+    seen, said = shown_labels(record), answer(record)
+    return (0.0, 0.0, 0.0) if seen is None or said is None else (code(said), code(seen[1]), 1.0)
 
 
-def _over_chance(rows: Rows) -> float:
-    known = rows[rows[:, 2] > 0]
-    return float((known[:, 0] == known[:, 1]).mean()) - _chance(rows) if len(known) else float("nan")
+def _over_chance(rows: Rows, counts: Counts) -> Rows:
+    same = (rows[:, 0] == rows[:, 1]) * rows[:, 2]
+    return divided(counts @ same, counts @ rows[:, 2]) - _chance(rows, counts)
 
 
-def _chance(rows: Rows) -> float:
-    known = rows[rows[:, 2] > 0, :2]
-    labels, places = np.unique(known, return_inverse=True)
-    places = places.reshape(known.shape)
-    said, shown = (np.bincount(places[:, column], minlength=len(labels)) / len(known) for column in (0, 1))
-    return float(said @ shown)
+def _chance(rows: Rows, counts: Counts) -> Rows:
+    known = counts * rows[:, 2]
+    labels = np.unique(rows[:, :2])
+    said, shown = (known @ one_hot(rows[:, column], labels) for column in (0, 1))
+    return divided((said * shown).sum(axis=1), known.sum(axis=1) ** 2)
+
+
+_OVER_CHANCE = OfCounts(_over_chance)

@@ -11,7 +11,7 @@ from functools import cache, partial
 
 import numpy as np
 
-from evaluation.measures.measured import AMOUNT, Combine, Measured, Rows, combined
+from evaluation.measures.measured import AMOUNT, Counts, Measured, OfCounts, Rows, combined
 from evaluation.records import CaseRecord
 
 TOTAL = "total"
@@ -48,11 +48,20 @@ def _of_step(records: Sequence[CaseRecord], step: str, share: float) -> float:
     return float(np.quantile([one.timings_ms[step] for one in records if step in one.timings_ms], share))
 
 
-def _of_rows(share: float, rows: Rows) -> float:
-    known = rows[rows[:, 1] > 0, 0]
-    return float(np.quantile(known, share)) if len(known) else float("nan")
+def _of_draws(share: float, rows: Rows, counts: Counts) -> Rows:
+    order = np.argsort(rows[:, 0], kind="stable")
+    times, upto = rows[order, 0], np.cumsum(counts[:, order] * rows[order, 1], axis=1)
+    place = (upto[:, -1] - 1) * share
+    below = np.floor(place)
+    one, other = (times[(upto > at[:, None]).argmax(axis=1)] for at in (below, np.ceil(place)))
+    return np.where(upto[:, -1] > 0, _between(one, other, place - below), np.nan)
+
+
+def _between(one: Rows, other: Rows, share: Rows) -> Rows:
+    """From the nearer end, so that it is neither's by rounding: as numpy's quantile."""
+    return np.where(share < 0.5, one + (other - one) * share, other - (other - one) * (1 - share))
 
 
 @cache
-def _quantile(share: float) -> Combine:
-    return partial(_of_rows, share)
+def _quantile(share: float) -> OfCounts:
+    return OfCounts(partial(_of_draws, share))

@@ -3,7 +3,12 @@
 import hashlib
 from collections.abc import Sequence
 from functools import cache
+from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from evaluation.measures.measured import Rows
 from evaluation.records import CaseRecord, Result
 
 NO_ANSWER = 0.0
@@ -26,3 +31,9 @@ def answer(record: CaseRecord) -> str | None:
 def coded(records: Sequence[CaseRecord]) -> list[tuple[float, float]]:
     """(truth, answer) of each record."""
     return [(code(record.label), code(answer(record))) for record in records]
+
+
+def one_hot(codes: NDArray[Any], labels: NDArray[Any]) -> Rows:
+    """[n, labels] 1 where code i is that label."""
+    rows: Rows = (codes[:, None] == labels).astype(np.float64)
+    return rows

@@ -18,7 +18,7 @@ from evaluation.records import CaseRecord
 
 Unit = tuple[str, int]  # a case and a seed
 Rows = NDArray[np.float64]  # [records, columns]
-Combine = Callable[[Rows], float]  # rows -> value; NaN where these rows give none
+Counts = NDArray[np.float64]  # [draws, records] how often each record is in each draw
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +32,33 @@ class OfSums:
         return float(self.of(rows.sum(axis=0)))
 
 
+@dataclass(frozen=True, slots=True)
+class OfCounts:
+    """A value that depends on more than sums: `of` takes rows [n, columns] and counts [draws, n] to [draws].
+
+    Row i is in draw d counts[d, i] times; NaN where a draw has no value. Draws are computed together, because one by one they
+    would take most of the time of a report.
+    """
+
+    of: Callable[[Rows, Counts], Rows]
+
+    def __call__(self, rows: Rows) -> float:
+        """The value of rows [n, columns], each counted once."""
+        return float(self.of(rows, np.ones((1, len(rows))))[0])
+
+
+Combine = OfSums | OfCounts  # rows -> value; NaN where these rows give none
+
+
 def quotient(sums: Rows) -> Rows:
     """Column 0 by column 1; NaN where column 1 is 0."""
+    return divided(sums[..., 0], sums[..., 1])
+
+
+def divided(numerators: Rows, denominators: Rows) -> Rows:
+    """NaN where a denominator is 0."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(sums[..., 1] == 0, np.nan, sums[..., 0] / sums[..., 1])
+        return np.where(denominators == 0, np.nan, numerators / denominators)
 
 
 RATIO = OfSums(quotient)  # of what lies between 0 and 1

@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 
 from evaluation.measures.accuracy import NOTHING
-from evaluation.measures.labels_seen import answer, coded
-from evaluation.measures.measured import Measured, Rows, combined, ratio
+from evaluation.measures.labels_seen import answer, coded, one_hot
+from evaluation.measures.measured import Counts, Measured, OfCounts, Rows, combined, ratio
 from evaluation.records import CaseRecord
 
 
@@ -34,12 +34,12 @@ class LabelMeasures:
 
 def balanced_accuracy(records: Sequence[CaseRecord]) -> Measured:
     """`details["confusion"]`: truth -> answer -> cases, "" for no answer."""
-    return combined(records, coded(records), _balanced, NOTHING, {"confusion": confusion(records)})
+    return combined(records, coded(records), _BALANCED, NOTHING, {"confusion": confusion(records)})
 
 
 def macro_f1(records: Sequence[CaseRecord]) -> Measured:
     """Also an answer outside the truths costs: the label it should have been loses a case."""
-    return combined(records, coded(records), _macro_f1, NOTHING)
+    return combined(records, coded(records), _MACRO_F1, NOTHING)
 
 
 def confusion(records: Sequence[CaseRecord]) -> dict[str, dict[str, int]]:
@@ -71,21 +71,28 @@ def _row(counts: Mapping[Any, int], truth: str) -> dict[str, int]:
     return dict(sorted((said, number) for (label, said), number in counts.items() if label == truth))
 
 
-def _balanced(rows: Rows) -> float:
-    found, true, _ = _counts(rows)
-    return float((found / true).mean())
+def _balanced(rows: Rows, counts: Counts) -> Rows:
+    found, true, _ = _of_labels(rows, counts)
+    return _mean_of_truths(found, true, true)
 
 
-def _macro_f1(rows: Rows) -> float:
-    found, true, said = _counts(rows)
-    return float((2 * found / (true + said)).mean())
+def _macro_f1(rows: Rows, counts: Counts) -> Rows:
+    found, true, said = _of_labels(rows, counts)
+    return _mean_of_truths(2 * found, true + said, true)
 
 
-def _counts(rows: Rows) -> tuple[Rows, Rows, Rows]:
-    """Per label that is a truth: cases found, cases, answers."""
-    labels, truth = np.unique(rows[:, 0], return_inverse=True)
-    place = np.minimum(np.searchsorted(labels, rows[:, 1]), len(labels) - 1)
-    known = labels[place] == rows[:, 1]
-    found = np.bincount(truth[rows[:, 0] == rows[:, 1]], minlength=len(labels)).astype(np.float64)
-    said = np.bincount(place[known], minlength=len(labels)).astype(np.float64)
-    return found, np.bincount(truth, minlength=len(labels)).astype(np.float64), said
+def _of_labels(rows: Rows, counts: Counts) -> tuple[Rows, Rows, Rows]:
+    """[draws, labels] of each label that is a truth: cases found, cases, answers."""
+    labels = np.unique(rows[:, 0])
+    truth, answers = one_hot(rows[:, 0], labels), one_hot(rows[:, 1], labels)
+    return counts @ (truth * answers), counts @ truth, counts @ answers
+
+
+def _mean_of_truths(numerators: Rows, denominators: Rows, true: Rows) -> Rows:
+    """The mean over the labels that are a truth in the draw."""
+    there = true > 0
+    shares = np.divide(numerators, denominators, out=np.zeros_like(numerators), where=there)
+    return np.asarray(shares.sum(axis=1) / there.sum(axis=1))
+
+
+_BALANCED, _MACRO_F1 = OfCounts(_balanced), OfCounts(_macro_f1)

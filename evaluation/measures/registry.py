@@ -3,6 +3,9 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
+from operator import attrgetter
+from typing import Any
 
 from evaluation.measures import (
     accuracy,
@@ -52,12 +55,24 @@ class Measure:
     unit: str = "share"
 
 
-def _plain(of: Callable[[Records], Measured]) -> Of:
-    return lambda records, _tools: of(records)
+def _plain(of: Callable[..., Measured], **given: Any) -> Of:
+    """A measure of records alone."""
+    return partial(_without_tools, partial(of, **given))
 
 
-def _shares(result: Result) -> Of:
-    return lambda records, _tools: accuracy.share_of(records, result)
+def _with(tool: str, of: Callable[..., Measured], **given: Any) -> Of:
+    """A measure of records with one of the tools."""
+    return partial(_with_tool, attrgetter(tool), partial(of, **given))
+
+
+def _without_tools(of: Callable[[Records], Measured], records: Records, _tools: Tools) -> Measured:
+    return of(records)
+
+
+def _with_tool(
+    tool: Callable[[Tools], Any], of: Callable[[Records, Any], Measured], records: Records, tools: Tools
+) -> Measured:
+    return of(records, tool(tools))
 
 
 def _family(family: str, *rows: tuple[str, Of, str, Better, str]) -> tuple[Measure, ...]:
@@ -77,20 +92,8 @@ ANSWERS = _family(
         _UP,
         "share",
     ),
-    (
-        "top_3_accuracy",
-        lambda records, _: accuracy.top_k(records, 3),
-        "answered, truth among the first 3",
-        _UP,
-        "share",
-    ),
-    (
-        "top_5_accuracy",
-        lambda records, _: accuracy.top_k(records, 5),
-        "answered, truth among the first 5",
-        _UP,
-        "share",
-    ),
+    ("top_3_accuracy", _plain(accuracy.top_k, k=3), "answered, truth among the first 3", _UP, "share"),
+    ("top_5_accuracy", _plain(accuracy.top_k, k=5), "answered, truth among the first 5", _UP, "share"),
     ("balanced_accuracy", _plain(per_label.balanced_accuracy), "mean sensitivity of the labels", _UP, "share"),
     ("macro_f1", _plain(per_label.macro_f1), "mean F1 of the labels", _UP, "share"),
     ("cohens_kappa", _plain(agreement.cohens_kappa), "agreement with the truth beyond chance", _UP, "score"),
@@ -98,10 +101,16 @@ ANSWERS = _family(
 )
 OUTCOMES = _family(
     "outcomes",
-    ("coverage", lambda records, _: accuracy.share_of(records, *ANSWERED), "cases answered", _OPEN, "share"),
-    ("abstained", _shares(Result.ABSTAINED), "cases on which the service declined", _OPEN, "share"),
-    ("unparsed", _shares(Result.UNPARSED), "answers that name no label", _DOWN, "share"),
-    ("failed", _shares(Result.FAILED), "cases that nobody answered", _DOWN, "share"),
+    ("coverage", _plain(accuracy.share_of, results=ANSWERED), "cases answered", _OPEN, "share"),
+    (
+        "abstained",
+        _plain(accuracy.share_of, results={Result.ABSTAINED}),
+        "cases on which the service declined",
+        _OPEN,
+        "share",
+    ),
+    ("unparsed", _plain(accuracy.share_of, results={Result.UNPARSED}), "answers that name no label", _DOWN, "share"),
+    ("failed", _plain(accuracy.share_of, results={Result.FAILED}), "cases that nobody answered", _DOWN, "share"),
 )
 CERTAINTY = _family(
     "certainty",
@@ -117,80 +126,44 @@ CERTAINTY = _family(
 )
 NEIGHBOURS = _family(
     "reference cases",
-    (
-        "label_recall@1",
-        lambda records, _: neighbours.label_recall(records, 1),
-        "nearest case has the label",
-        _UP,
-        "share",
-    ),
-    ("label_recall@5", lambda records, _: neighbours.label_recall(records, 5), "one of 5 has the label", _UP, "share"),
-    (
-        "label_ndcg@5",
-        lambda records, tools: neighbours.label_ndcg(records, 5, tools),
-        "those first, of 5",
-        _UP,
-        "share",
-    ),
-    (
-        "neighbour_agreement@5",
-        lambda records, _: neighbours.neighbour_agreement(records, 5),
-        "of 5 with it",
-        _UP,
-        "share",
-    ),
+    ("label_recall@1", _plain(neighbours.label_recall, k=1), "nearest case has the label", _UP, "share"),
+    ("label_recall@5", _plain(neighbours.label_recall, k=5), "one of 5 has the label", _UP, "share"),
+    ("label_ndcg@5", _with("shelf", neighbours.label_ndcg, k=5), "those first, of 5", _UP, "share"),
+    ("neighbour_agreement@5", _plain(neighbours.neighbour_agreement, k=5), "of 5 with it", _UP, "share"),
 )
 
 
 def _bleu(order: int) -> tuple[str, Of, str, Better, str]:
     says = f"runs of up to {order} words in common, all captions together"
-    return f"bleu_{order}", lambda records, _tools: bleu.bleu(records, order), says, _UP, "score"
+    return f"bleu_{order}", _plain(bleu.bleu, order=order), says, _UP, "score"
 
 
 def _bert(name: str, part: int) -> tuple[str, Of, str, Better, str]:
     says = "likeness of the words in context"
-    return name, lambda records, tools: bert_score.bert_score(records, tools.bert, part), says, _UP, "score"
+    return name, _with("bert", bert_score.bert_score, part=part), says, _UP, "score"
 
 
 CAPTIONS = _family(
     "captions",
     *(_bleu(order) for order in range(1, bleu.ORDERS + 1)),
-    ("rouge_1", lambda records, _: rouge.rouge(records, "rouge1"), "words in common", _UP, "score"),
-    ("rouge_2", lambda records, _: rouge.rouge(records, "rouge2"), "pairs of words in common", _UP, "score"),
-    ("rouge_l", lambda records, _: rouge.rouge(records, "rougeL"), "longest common sequence of words", _UP, "score"),
-    (
-        "meteor",
-        lambda records, tools: meteor.meteor(records, tools.synonyms),
-        "words and stems, in order",
-        _UP,
-        "score",
-    ),
+    ("rouge_1", _plain(rouge.rouge, kind="rouge1"), "words in common", _UP, "score"),
+    ("rouge_2", _plain(rouge.rouge, kind="rouge2"), "pairs of words in common", _UP, "score"),
+    ("rouge_l", _plain(rouge.rouge, kind="rougeL"), "longest common sequence of words", _UP, "score"),
+    ("meteor", _with("synonyms", meteor.meteor), "words and stems, in order", _UP, "score"),
     _bert("bert_score_precision", bert_score.PRECISION),
     _bert("bert_score_recall", bert_score.RECALL),
     _bert("bert_score_f1", bert_score.F),
     ("true_label_stated", _plain(mentions.true_label_stated), "captions that assert the true label", _UP, "share"),
     ("wrong_label_stated", _plain(mentions.wrong_label_stated), "captions that assert another only", _DOWN, "share"),
-    (
-        "concept_f1",
-        lambda records, tools: concepts.concept_f1(records, tools.terms),
-        "same findings named",
-        _UP,
-        "score",
-    ),
+    ("concept_f1", _with("terms", concepts.concept_f1), "same findings named", _UP, "score"),
     (
         "picture_similarity",
-        lambda records, tools: averages.picture_similarity(records, tools.similarity),
+        _with("similarity", averages.picture_similarity),
         "likeness of picture and caption",
         _UP,
         "score",
     ),
-    (
-        "bleurt",
-        lambda records, tools: averages.bleurt(records, tools.bleurt),
-        "a trained model's judgement",
-        _UP,
-        "score",
-    ),
+    ("bleurt", _with("bleurt", averages.bleurt), "a trained model's judgement", _UP, "score"),
     ("relevance", averages.relevance, "mean of picture likeness, BERTScore recall, ROUGE-1, BLEURT", _UP, "score"),
     ("factuality", averages.factuality, "mean of concept F1 and support rate", _UP, "score"),
 )
@@ -210,8 +183,8 @@ COPYING = _family(
 )
 COST = _family(
     "cost",
-    ("latency_p50", lambda records, _: cost.latency(records, 0.5), "half of the cases take no longer", _DOWN, "ms"),
-    ("latency_p95", lambda records, _: cost.latency(records, 0.95), "19 of 20 cases take no longer", _DOWN, "ms"),
+    ("latency_p50", _plain(cost.latency, share=0.5), "half of the cases take no longer", _DOWN, "ms"),
+    ("latency_p95", _plain(cost.latency, share=0.95), "19 of 20 cases take no longer", _DOWN, "ms"),
     ("prompt_tokens", _plain(cost.prompt_tokens), "tokens read per case", _DOWN, "tokens"),
     ("completion_tokens", _plain(cost.completion_tokens), "tokens written per case", _DOWN, "tokens"),
 )

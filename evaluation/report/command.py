@@ -1,10 +1,11 @@
 """`dermacite evaluate report RUN`: what it asks for and what it prints."""
 
-import hashlib
 from pathlib import Path
 
 import click
 
+from evaluation.datasets import digest_of
+from evaluation.extra import tell_of_lacking
 from evaluation.report.reading import read_facts
 from runtime import printing
 from runtime.cli.group import AS_JSON, bar
@@ -35,13 +36,10 @@ def report(run: Path, pictures: Path | None, as_json: bool) -> None:
     but for its last section: timings. A measure that cannot be had from the records is left out with its reason.
     """
     # Here, because they read half of this program.
-    from evaluation.measures.tools import tools_here
     from evaluation.report import MARKDOWN, write_report
-    from evaluation.report.reading import read_run
 
-    given = None if pictures is None else FolderPictures(pictures, run)
-    records = [one for of_arm in read_run(run).records.values() for one in of_arm]
-    written = write_report(run, given, tools_here(records), bar)
+    tell_of_lacking()
+    written = write_report(run, None if pictures is None else FolderPictures(pictures, run), watched=bar)
     made = {"html": str(written), "markdown": str(written.with_name(MARKDOWN))}
     click.echo(printing.as_json(made) if as_json else f"written: {made['html']}\n         {made['markdown']}")
 
@@ -61,15 +59,12 @@ class FolderPictures:
     def __call__(self, case: str) -> bytes | None:
         facts = self._facts.get(case, {})
         original = str(facts.get("original") or "")
+        if not original:
+            return None
         named = (self._folder / str(facts.get("picture") or "")).resolve()
-        if named.is_relative_to(self._folder) and named.is_file() and _sha256(named) == original:
+        if named.is_relative_to(self._folder) and named.is_file() and digest_of(named) == original:
             return named.read_bytes()
         if self._by_bytes is None:
-            self._by_bytes = {_sha256(one): one for one in sorted(self._folder.rglob("*")) if one.is_file()}
+            self._by_bytes = {digest_of(one): one for one in sorted(self._folder.rglob("*")) if one.is_file()}
         found = self._by_bytes.get(original)
         return None if found is None else found.read_bytes()
-
-
-def _sha256(file: Path) -> str:
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, Final
 
+from evaluation.extra import not_installed
 from evaluation.report.blocks import Block, Figures, Section, Text
 from evaluation.report.confusion import Confusion, confusion_of
 from evaluation.report.curves import VARIED, curves_of
@@ -23,10 +24,7 @@ def figures(run: Run, numbers: Numbers) -> Section:
     except ImportError as error:
         if (error.name or "").partition(".")[0] != "matplotlib":
             raise
-        text = (
-            "Figures are left out, because matplotlib is not installed: pip install '.[evaluation]', and report again."
-        )
-        return Section("figures", "Figures", [Text(text)])
+        return Section("figures", "Figures", [Text(f"Figures are left out: {not_installed('matplotlib')}")])
     blocks = [
         *_calibration(run, numbers, charts), *_coverage(run, numbers, charts), *_curves(run, numbers, charts),
         *_confusion(run, charts),

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from evaluation.errors import ReportRefused
-from evaluation.measures.tools import Tools
+from evaluation.measures.tools import Tools, tools_here
 from evaluation.report.blocks import Section, Text
 from evaluation.report.differences import differences
 from evaluation.report.illustrations import figures
@@ -36,11 +36,12 @@ def write_report(
     """Write RUN/report.html and RUN/report.md, and return the former. Raises ReportRefused.
 
     `pictures` gives the file of a case, which is shown small where its licence (dataset.jsonl) allows. `tools` are what
-    measures need besides records: a measure whose tool is not there says so. The same records give the same bytes up to the
-    section on timings, whatever the order of their lines: see `without_timings`. `watched` shows how far it is: the intervals
-    of many arms take minutes.
+    measures need besides records, by default those that come with this project: a measure whose tool is not there says so.
+    The same records give the same bytes up to the section on timings, whatever the order of their lines: see
+    `without_timings`. `watched` shows how far it is: the intervals of many arms take a while.
     """
     read = read_run(run)
+    tools = tools_here([one for of_arm in read.records.values() for one in of_arm]) if tools is None else tools
     with watched("comparing", steps_of(read)) as advance:
         numbers = numbers_of(read, tools, advance)
     sections = _sections(read, numbers, pictures)

@@ -12,11 +12,11 @@ exact test.
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.measures.measured import Combine, OfSums, Rows
-from evaluation.statistics.resampling import cluster_sums
+from evaluation.measures.measured import Combine, OfCounts, OfSums, Rows
+from evaluation.statistics.resampling import cluster_sums, in_blocks
 
 EXACT = 12  # clusters that differ
-SWAPS, SWAPS_OF_ROWS = 10_000, 2_000
+SWAPS, SWAPS_OF_COUNTS = 10_000, 2_000
 SLICE = 500
 SEED = 1
 NOISE = 1e-12  # sums in another order differ by less
@@ -31,7 +31,7 @@ def randomisation_p(first: Rows, second: Rows, combine: Combine, places: NDArray
     number = len(differ)
     exact = number <= EXACT
     source = np.random.default_rng(SEED)
-    ways = 2**number if exact else SWAPS if isinstance(combine, OfSums) else SWAPS_OF_ROWS
+    ways = 2**number if exact else SWAPS if isinstance(combine, OfSums) else SWAPS_OF_COUNTS
     extreme = 0
     for start in range(0, ways, SLICE):
         size = min(SLICE, ways - start)
@@ -52,8 +52,16 @@ def _differences(
         one, other = cluster_sums(first, places), cluster_sums(second, places)
         moved = swaps.astype(np.float64) @ (other - one)[differ]
         return combine.of(one.sum(axis=0) + moved) - combine.of(other.sum(axis=0) - moved)
-    found = []
-    for swap in swaps:
-        swapped = np.isin(places, differ[swap == 1])[:, None]
-        found.append(combine(np.where(swapped, second, first)) - combine(np.where(swapped, first, second)))
-    return np.array(found)
+    blocks = in_blocks(swaps, 2 * len(places))
+    return np.concatenate([_of_counts(first, second, combine, places, differ, some) for some in blocks])
+
+
+def _of_counts(
+    first: Rows, second: Rows, combine: OfCounts, places: NDArray[np.intp], differ: NDArray[np.intp], swaps: Swaps
+) -> Rows:
+    """Both arms' rows in one table, of which each arm has one half, but for the swapped rows."""
+    swapped = np.zeros((len(swaps), int(places.max()) + 1))
+    swapped[:, differ] = swaps
+    other = swapped[:, places]
+    both, own = np.concatenate([first, second]), np.concatenate([1 - other, other], axis=1)
+    return combine.of(both, own) - combine.of(both, 1 - own)

@@ -4,7 +4,7 @@
 
 The percentile bootstrap: Efron and Tibshirani 1993, chapter 13; of clusters (all pictures of one lesion or person, all seeds of
 one case) because they are not independent: Davison and Hinkley 1997, section 3.8. The draws are seeded: the same records give
-the same interval. Measures that depend on more than sums of their rows take 2,000 samples.
+the same interval. Measures that depend on more than sums of their rows take the first 2,000 samples.
 
 Where a share is 0 or 1 in every cluster all samples are alike and the bootstrap would be certain of it: then it is Wilson's
 interval of as many cases as there are clusters.
@@ -13,18 +13,21 @@ interval of as many cases as there are clusters.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from statistics import NormalDist
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.measures.measured import RATIO, Combine, Measured, OfSums, Rows, Unit
+from evaluation.measures.measured import RATIO, Combine, Measured, OfCounts, OfSums, Rows, Unit
 from evaluation.statistics.wilson import wilson
 
 SAMPLES = 10_000
-SAMPLES_OF_ROWS = 2_000
+SAMPLES_OF_COUNTS = 2_000
 SLICE = 500  # samples at once: their counts must fit into memory however many cases there are
 SEED = 0
+HELD = 2_000_000  # counts of rows at once: 16 MB
 KEPT = 5_000  # clusters whose draws are kept between measures: 50 MB
 
 Clusters = Mapping[str, str]  # case -> the lesion or person it belongs to; a case without one stands alone
@@ -89,18 +92,38 @@ def resampled(tables: Sequence[Rows], combine: Combine, places: NDArray[np.intp]
     """The value of each table in each sample; every sample draws the same clusters of all tables."""
     if isinstance(combine, OfSums):
         return _of_sums(tables, combine, places)
-    return _of_rows(tables, combine, places)
+    return _of_counts(tables, combine, places)
 
 
 def _of_sums(tables: Sequence[Rows], combine: OfSums, places: NDArray[np.intp]) -> list[Draws]:
-    number = int(places.max()) + 1
     sums = [cluster_sums(table, places) for table in tables]
     found: list[list[Rows]] = [[] for _ in tables]
-    for counts in _kept(number) if number <= KEPT else _drawn(number):
+    for counts in _samples(places):
         weights = counts.astype(np.float64)  # a product of whole numbers and fractions is far slower
         for one, table in zip(found, sums, strict=True):
             one.append(combine.of(weights @ table))
     return [np.concatenate(one) for one in found]
+
+
+def _of_counts(tables: Sequence[Rows], combine: OfCounts, places: NDArray[np.intp]) -> list[Draws]:
+    found: list[list[Rows]] = [[] for _ in tables]
+    for counts in islice(_samples(places), SAMPLES_OF_COUNTS // SLICE):
+        for some in in_blocks(counts, len(places)):
+            rows = some[:, places].astype(np.float64)
+            for one, table in zip(found, tables, strict=True):
+                one.append(combine.of(table, rows))
+    return [np.concatenate(one) for one in found]
+
+
+def in_blocks(draws: NDArray[Any], rows: int) -> Iterator[NDArray[Any]]:
+    """[draws, ...] in blocks so small that how often each of `rows` is in each of them fits into memory."""
+    size = max(1, HELD // rows)
+    return (draws[start : start + size] for start in range(0, len(draws), size))
+
+
+def _samples(places: NDArray[np.intp]) -> Iterator[NDArray[np.uint8]]:
+    number = int(places.max()) + 1
+    return iter(_kept(number)) if number <= KEPT else _drawn(number)
 
 
 def _drawn(number: int) -> Iterator[NDArray[np.uint8]]:
@@ -115,19 +138,6 @@ def _drawn(number: int) -> Iterator[NDArray[np.uint8]]:
 def _kept(number: int) -> list[NDArray[np.uint8]]:
     """The same for the next measure of the same cases, which draws the same samples."""
     return list(_drawn(number))
-
-
-def _of_rows(tables: Sequence[Rows], combine: Combine, places: NDArray[np.intp]) -> list[Draws]:
-    order = np.argsort(places, kind="stable")
-    members = np.split(order, np.flatnonzero(np.diff(places[order])) + 1)
-    source = np.random.default_rng(SEED)
-    found = np.empty((len(tables), SAMPLES_OF_ROWS))
-    for sample in range(SAMPLES_OF_ROWS):
-        drawn = source.integers(0, len(members), size=len(members))
-        rows = order[drawn] if len(members) == len(order) else np.concatenate([members[one] for one in drawn])
-        for place, table in enumerate(tables):
-            found[place, sample] = combine(table[rows])
-    return list(found)
 
 
 def cluster_sums(table: Rows, places: NDArray[np.intp]) -> Rows:

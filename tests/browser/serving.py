@@ -54,9 +54,10 @@ def serving(home: Path, *, ready: bool = True) -> Iterator[Server]:
 
 
 @contextmanager
-def serving_here(service: Service, models: ServedModels) -> Iterator[str]:
-    """A server in a thread of this process, whose models are these doubles; its address. It closes the service."""
-    service.__dict__["models"] = models
+def serving_here(service: Service, models: ServedModels | None = None) -> Iterator[str]:
+    """A server in a thread of this process, with these doubles as its models; its address. It closes the service."""
+    if models is not None:
+        service.__dict__["models"] = models
     config = uvicorn.Config(create_app(service), port=0, log_config=None, ws="none", timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
@@ -81,7 +82,8 @@ def _follow(server: Server) -> None:
 
 
 def _warm(url: str, ready: bool) -> bool:
-    answer = httpx.get(f"{url}/health/ready", timeout=PATIENCE_S)
+    # Asked often, and plain HTTP: to read every certificate of the machine each time would cost more than the question.
+    answer = httpx.get(f"{url}/health/ready", timeout=PATIENCE_S, verify=False)
     return answer.status_code == 200 if ready else "warming" not in (answer.json()["problem"] or "")
 
 

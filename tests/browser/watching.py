@@ -39,10 +39,10 @@ class Watched:
         page.on("request", self._on_request)
         page.on("requestfinished", lambda request: self._finished.append(request))  # a plain function: it is marked
 
-    def settle(self, state: str) -> None:
-        """Keeps a screenshot of this state of the page and asks axe."""
+    def settle(self, state: str, *, whole: bool = True) -> None:
+        """Keeps a screenshot of this state, of the whole page or of what is in sight, and asks axe."""
         SCREENSHOTS.mkdir(exist_ok=True)
-        self.page.screenshot(path=SCREENSHOTS / f"{state}-{self._name}.png", full_page=True)
+        self.page.screenshot(path=SCREENSHOTS / f"{state}-{self._name}.png", full_page=whole)
         found = Axe().run(self.page)
         assert found.violations_count == 0, found.generate_report()
 

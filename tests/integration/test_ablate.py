@@ -15,8 +15,10 @@ import pytest
 from click.testing import CliRunner
 
 from evaluation.errors import DatasetOverlaps, PlanRefused, RunRefused
+from evaluation.extra import INSTALL
 from evaluation.records import CaseRecord, Result, read_records
 from evaluation.report import without_timings, write_report
+from evaluation.report.markdown import escaped
 from evaluation.running import Asked, run_plan
 from runtime.cli import main
 
@@ -184,13 +186,32 @@ def test_a_folder_that_is_held_out_in_part_and_a_picture_that_cannot_be_read(tmp
     }
 
 
-def test_frozen_evidence_is_used_in_its_order(run: Path, tmp_path: Path) -> None:
-    arms = f'[[arms]]\nname = "again"\nfrozen = {{run = "{run}", arm = "random"}}\n'
+def test_a_record_keeps_every_case_that_voted_under_the_label_it_voted_with(run: Path) -> None:
+    described = json.loads((run / "run.json").read_text())["arms"]
+    served = {one.case: one for one in records_of(run, "served")}
+    for one in served.values():
+        assert [item.rank for item in one.voters] == list(range(1, described["served"]["vote"]["k"] + 1))
+        assert [item.score for item in one.voters] == sorted((item.score for item in one.voters), reverse=True)
+        assert {item.id: item.label for item in one.evidence[:5]} == {item.id: item.label for item in one.voters[:5]}
+    for one in records_of(run, "shuffled"):
+        own = served[one.case].voters
+        assert [item.id for item in one.voters] == [item.id for item in own]
+        assert all(item.label != before.label for item, before in zip(one.voters, own, strict=True))
+
+
+def test_frozen_evidence_votes_as_it_did_also_where_it_was_not_shown(run: Path, tmp_path: Path) -> None:
+    arms = "".join(
+        f'[[arms]]\nname = "{arm}"\nfrozen = {{run = "{run}", arm = "{arm}"}}\n' for arm in ("served", "random")
+    )
     plan = write_plan(tmp_path / "plan.toml", f'home = "{run / "home"}"', arms=arms, more="limit = 20")
     run_plan(Asked(plan, tmp_path / "out"))
-    stored = {one.case: [item.id for item in one.evidence] for one in records_of(run, "random")}
-    for one in records_of(tmp_path / "out"):
-        assert [item.id for item in one.evidence][:5] == stored[one.case][:5]
+    for arm in ("served", "random"):
+        stored = {one.case: one for one in records_of(run, arm)}
+        for one in records_of(tmp_path / "out", arm):
+            before = stored[one.case]
+            assert one.voters == before.voters
+            assert one.evidence == before.evidence
+            assert (one.result, one.first, one.probabilities) == (before.result, before.first, before.probabilities)
     plan = write_plan(tmp_path / "plan.toml", f'home = "{run / "home"}"', arms=arms.replace('"random"', '"none"'))
     with pytest.raises(PlanRefused, match=r"no arm 'none'; it has: noise, oracle"):
         run_plan(Asked(plan, tmp_path / "other"))
@@ -255,3 +276,39 @@ def test_predictions_are_scored_or_their_line_is_named(tmp_path: Path) -> None:
     file.write_text("case,label,prediction\n,acne,acne\n")
     result = command("evaluate", "rescore", file, "--out", tmp_path / "out")
     assert (result.exit_code, result.stderr) == (1, "Refused: line 2: case is empty\n")
+
+
+WITHOUT_THE_EXTRA = """
+import sys
+for name in ("matplotlib", "nltk", "rouge_score", "sacrebleu"):
+    sys.modules[name] = None  # as if it were not there
+from runtime.cli import main
+main(prog_name="dermacite")
+"""
+
+
+def without_the_extra(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", WITHOUT_THE_EXTRA, *map(str, arguments)], cwd=ROOT, capture_output=True, text=True
+    )
+
+
+def test_without_the_extra_every_command_says_what_is_missing_and_how_to_install_it(run: Path, tmp_path: Path) -> None:
+    plan = write_plan(
+        tmp_path / "plan.toml", f'home = "{run / "home"}"', arms='[[arms]]\nname = "one"\n', more="limit = 2"
+    )
+    theirs = tmp_path / "theirs.csv"
+    theirs.write_text("case,label,prediction,caption,reference\n1,acne,acne,red papules,many red papules\n")
+    for arguments in (
+        ("ablate", plan, "--out", tmp_path / "out"), ("evaluate", "rescore", theirs, "--out", tmp_path / "scored"),
+        ("evaluate", "report", tmp_path / "scored"),
+    ):  # fmt: skip
+        done = without_the_extra(*arguments)
+        assert done.returncode == 0, done.stderr
+        assert "without figures (matplotlib), METEOR (nltk), ROUGE (rouge_score), BLEU (sacrebleu)" in done.stderr
+        assert INSTALL in done.stderr
+    written = (tmp_path / "scored" / "report.md").read_text("utf-8")
+    for library in ("nltk", "rouge_score", "sacrebleu"):
+        assert f"{library} is not installed: {escaped(INSTALL)}" in written
+    assert "Figures are left out: matplotlib is not installed" in written
+    assert "matplotlib" not in command("evaluate", "rescore", theirs, "--out", tmp_path / "scored").stderr

@@ -49,7 +49,8 @@ def test_the_answer_comes_with_what_it_depends_on(client: Client, draw: Draw) ->
     assert set(found["used_not_cited"]) == changed - cited
     assert len(found["shuffled"]) == 2
     assert found["depends_on_labels"] is True
-    assert found["runs"] == 1 + 1 + len(found["items"]) + 2 + 1
+    assert found["unshown"]["intervention"].startswith("without c-")
+    assert found["runs"] == 1 + 1 + len(found["items"]) + 2 + 1 + 1
 
 
 def test_the_leak_guard_holds_in_every_run(client: Client, draw: Draw) -> None:

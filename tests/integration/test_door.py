@@ -221,7 +221,7 @@ STUDIES: list[dict[str, Any]] = [
     {"options": {name: value}}
     for name, value in {
         "k": 0, "alpha": 0.5, "strategy": "A", "fusion": "adaptive", "cases": False, "passages": False, "leak_guard": False,
-        "references": 3, "layout": "images_first", "prompt": "T1", "captions": "masked", "group": "hard",
+        "references": 3, "layout": "single", "prompt": "T1", "captions": "masked", "group": "soft",
         "constrain": False, "seed": 7, "leak_report": True,
     }.items()
 ] + [{"lesion": "l1"}, {"subject": "s1"}, {"source": "ddi.png"}]  # fmt: skip

@@ -1,14 +1,9 @@
 """A real server in a process of its own, as the command line starts it."""
 
-import re
 import signal
 import socket
-import subprocess
-import sys
-import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
@@ -17,60 +12,13 @@ import pytest
 from runtime.keys import Role
 from runtime.service import Service, open_service
 from runtime.settings import load_settings
-
-ROOT = Path(__file__).parents[2]
-
-
-@dataclass
-class Server:
-    """The process, and the lines it has written."""
-
-    process: subprocess.Popen[str]
-    lines: list[str] = field(default_factory=list)
-    url: str = ""
-
-    def follow(self) -> None:
-        assert self.process.stderr is not None
-        for line in self.process.stderr:
-            self.lines.append(line)
-
-    def wait_for_url(self) -> None:
-        deadline = time.monotonic() + 60
-        while not self.url and time.monotonic() < deadline and self.process.poll() is None:
-            found = re.search(r"running on http://(?:127\.0\.0\.1|0\.0\.0\.0)(:\d+)", "".join(self.lines))
-            self.url = f"http://127.0.0.1{found[1]}" if found else ""
-            time.sleep(0.02)
-        assert self.url, "".join(self.lines)
-
-    def wait_until_ready(self) -> None:
-        deadline = time.monotonic() + 60
-        while httpx.get(f"{self.url}/health/ready", timeout=60).status_code != 200:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-
-
-def started(*arguments: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "api.server", *arguments],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+from tests.served_process import Server, serving, started
 
 
 @pytest.fixture
 def server(own_service: Service) -> Iterator[Server]:
-    with started("--home", str(own_service.home.root), "--configuration", "embedded", "--port", "0") as process:
-        server = Server(process)
-        reader = threading.Thread(target=server.follow)
-        reader.start()
-        try:
-            server.wait_for_url()
-            yield server
-        finally:
-            process.kill()
-            reader.join()
+    with serving(own_service.home.root) as server:
+        yield server
 
 
 def test_a_server_answers_and_ends_when_told(server: Server, draw: object) -> None:
@@ -144,19 +92,13 @@ def test_with_keys_and_tls_in_front_other_machines_are_served(own_service: Servi
     home = own_service.home.root
     (home / "settings.toml").write_text(PUBLIC)
     text, _ = own_service.keys.create("dr.weber", Role.READER, 1, "me")
-    with started("--home", str(home), "--host", "0.0.0.0", "--port", "0") as process:
-        server = Server(process)
-        reader = threading.Thread(target=server.follow)
-        reader.start()
-        try:
-            server.wait_for_url()
-            with httpx.Client(base_url=server.url, headers={"Host": "derm.example"}, timeout=60) as client:
-                assert client.get("/v1/documents").status_code == 401
-                answer = client.get("/v1/documents", headers={"Authorization": f"Bearer {text}"})
-                assert answer.status_code == 200
-                assert answer.headers["strict-transport-security"] == "max-age=31536000"
-                assert client.get("/v1/documents", headers={"Host": "192.168.1.5"}).status_code == 421
-        finally:
-            process.kill()
-            reader.join()
+    with (
+        serving(home, "--host", "0.0.0.0") as server,
+        httpx.Client(base_url=server.url, headers={"Host": "derm.example"}, timeout=60) as client,
+    ):
+        assert client.get("/v1/documents").status_code == 401
+        answer = client.get("/v1/documents", headers={"Authorization": f"Bearer {text}"})
+        assert answer.status_code == 200
+        assert answer.headers["strict-transport-security"] == "max-age=31536000"
+        assert client.get("/v1/documents", headers={"Host": "192.168.1.5"}).status_code == 421
     assert text not in "".join(server.lines)

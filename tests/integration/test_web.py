@@ -11,6 +11,7 @@ from litestar.testing import TestClient
 from api.app import create_app
 from api.web.asset_files import assets
 from inference.abstention import NOTICE
+from runtime.keys import Role
 from runtime.service import Service
 
 WEB = Path(__file__).parents[2] / "api" / "web"
@@ -67,6 +68,18 @@ def test_assets_are_kept_for_ever_under_an_address_of_their_content(client: Test
 )
 def test_nothing_else_is_an_asset(client: TestClient[Litestar], address: str) -> None:
     assert client.get(address.replace("VERSION", assets().version)).status_code == 404
+
+
+def test_a_stranger_gets_the_look_of_a_page_and_nothing_of_the_service(empty_service: Service) -> None:
+    empty_service.keys.create("dr.weber", Role.READER, 30, "tests")
+    with TestClient(create_app(empty_service), base_url="http://127.0.0.1") as client:
+        assert client.get(assets().address("base.css")).status_code == 200
+        away = client.get("/", follow_redirects=False)
+        assert (away.status_code, away.headers["location"]) == (303, "/sign-in")
+        asked = client.get("/sign-in")
+        assert asked.status_code == 200
+        assert 'href="/knowledge"' not in asked.text
+        assert 'name="csrf-token" content=""' in asked.text
 
 
 def test_modules_import_only_modules_that_are_there() -> None:

@@ -13,7 +13,7 @@ from tests.fhir_checks import must_be_r4, resources
 
 WHEN = datetime(2026, 3, 2, 10, 15, tzinfo=UTC)
 ABOUT = About(WHEN, "http://127.0.0.1:8000", ("9f" * 32,), "Patient/123")
-slow = settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+slow = settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 
 
 @slow

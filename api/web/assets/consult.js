@@ -13,10 +13,10 @@ const form = find("#question");
 const shown = find("#answer");
 const said = find("#said");
 const stop = find("#stop");
-const { maxPictures, maxMegabytes } = form.dataset;
+const { maxPictures, maxMegabytes, groups } = form.dataset;
 
 const pane = new EvidencePane();
-const progress = new Progress();
+const progress = new Progress(groups === "true");
 const pictures = new Pictures(Number(maxPictures), Number(maxMegabytes), () => {});
 let running = null;
 let kept = []; // addresses of the pictures that the shown answer is about
@@ -36,12 +36,12 @@ async function answerQuestion() {
   begin();
   const question = questionOf();
   try {
-    const answer = await told(question, running.signal);
-    show(answer, question);
+    show(await told(question, running.signal), question);
   } catch (error) {
     fail(error);
   } finally {
     running = null;
+    if (document.activeElement === stop) find("#answer-title").focus();
     stop.disabled = true;
     find("#ask").removeAttribute("aria-disabled");
     shown.removeAttribute("aria-busy");
@@ -50,7 +50,7 @@ async function answerQuestion() {
 
 function mayAsk() {
   if (pictures.count === 0) {
-    fill(find("#pictures-told"), element("p", { class: "problem" }, "Add at least one picture first."));
+    fill(find("#pictures-told"), element("p", { class: "fault" }, "Add at least one picture first."));
     find("#choose").focus();
     return false;
   }
@@ -71,21 +71,23 @@ function begin() {
   if (matchMedia("(max-width: 56rem)").matches) find("#answer-section").scrollIntoView();
 }
 
-/** The answer, with progress told on the way. */
+/** The answer and its FHIR Bundle, with progress told on the way. */
 async function told(question, signal) {
   let answer = null;
+  let bundle = null;
   for await (const { name, data } of askEvents("/v1/diagnoses", { method: "POST", body: bodyOf(question), signal })) {
     if (name === "error") throw new Refused(data);
     progress.heard(name, data);
+    if (name === "fhir") bundle = data;
     if (name === "outcome") answer = data;
   }
   if (answer === null) throw brokenOff();
-  return answer;
+  return { answer, bundle };
 }
 
 function questionOf() {
   const given = new FormData(form);
-  const request = {};
+  const request = { fhir: true };
   for (const name of ["note", "sex", "body_site"]) if (given.get(name).trim()) request[name] = given.get(name).trim();
   if (given.get("age")) request.age = Number(given.get("age"));
   const options = optionsOf();
@@ -99,13 +101,13 @@ function bodyOf({ files, request }) {
   return body;
 }
 
-function show(answer, question) {
+function show({ answer, bundle }, question) {
   kept = question.files.map((file) => URL.createObjectURL(file));
   const line = lineOf(question);
   pane.reset(answer, kept);
   fill(shown, ...shownAnswer(answer, { asked: askedOf(line, question), open: (...what) => pane.open(...what) }));
   said.textContent = saidAnswer(answer);
-  fill(find("#actions"), actions(answer, line));
+  fill(find("#actions"), actions(answer, bundle, line));
 }
 
 function fail(error) {
@@ -137,7 +139,7 @@ function askedOf(line, { request }) {
   );
 }
 
-function actions(answer, line) {
+function actions(answer, bundle, line) {
   const copied = element("button", { type: "button" }, "Copy as text");
   copied.addEventListener("click", async () => {
     try {
@@ -148,7 +150,15 @@ function actions(answer, line) {
     }
     setTimeout(() => { copied.textContent = "Copy as text"; }, 2000);
   });
-  return [copied, element("button", { type: "button", onclick: () => window.print() }, "Print")];
+  const button = (name, onclick) => element("button", { type: "button", onclick }, name);
+  return [copied, button("Print", () => window.print()), button("FHIR", () => save(bundle))];
+}
+
+/** Saves a Bundle as a file; its name says nothing of the patient. */
+function save(bundle) {
+  const address = URL.createObjectURL(new Blob([JSON.stringify(bundle, null, 1)], { type: "application/fhir+json" }));
+  element("a", { href: address, download: `dermacite-${bundle.id}.json` }).click();
+  setTimeout(() => URL.revokeObjectURL(address), 60_000); // when it is saved for certain
 }
 
 function clear() {

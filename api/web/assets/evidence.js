@@ -113,7 +113,8 @@ export class EvidencePane {
     const frame = element("div", {});
     const turn = async (number) => {
       const view = await pageView({ version: item.version_id, number, title: item.title, spans, signal });
-      fill(frame, view.figure, pager(number, view.of, (to) => turn(to).catch((error) => fill(frame, explained(error)))));
+      const other = (to) => turn(to).catch((error) => signal.aborted || fill(frame, explained(error)));
+      fill(frame, view.figure, pager(item, number, view.of, other));
     };
     await turn(first);
     return [head(item), quotes.map(quote), frame, why(item)];
@@ -175,11 +176,14 @@ function facts(item, known) {
   return element("dl", { class: "facts" }, rows.map(([name, value]) => [element("dt", {}, name), element("dd", {}, value)]));
 }
 
-function pager(number, of, turn) {
+function pager(item, number, of, turn) {
+  const path = `/v1/documents/${encodeURIComponent(item.version_id)}`;
+  const aside = (address, name) => element("a", { href: address, target: "_blank", rel: "noopener", class: "small" }, name);
   return element(
-    "div", { class: "row no-print" },
+    "div", { class: "row no-print pager" },
     element("button", { type: "button", disabled: number <= 1, onclick: () => turn(number - 1) }, "Page before"),
     element("button", { type: "button", disabled: number >= of, onclick: () => turn(number + 1) }, "Page after"),
+    aside(`${path}/pages/${number}/image`, "Page alone"), aside(`${path}/file#page=${number}`, "Whole guideline"),
   );
 }
 

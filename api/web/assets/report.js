@@ -47,7 +47,7 @@ function statement(one, ledger, open) {
   const quoted = one.citations.length === 1 && only.quote === one.text;
   return element(
     "div", { class: "statement", "data-verdict": one.verdict },
-    element("p", {}, quoted ? `“${one.text}” ` : `${one.text} `, one.citations.map((cited) => mark(cited, open)), " ", verdictBadge(one.verdict)),
+    element("p", {}, quoted ? `“${one.text}” ` : `${one.text} `, one.citations.map((cited) => mark(cited, open)), !quoted && [" ", verdictBadge(one.verdict)]),
     one.citations.length === 0 && element("p", { class: "small quiet" }, "No evidence was found for it."),
     one.citations.map((cited) => source(cited, ledger.get(cited.evidence), quoted)),
   );
@@ -63,7 +63,7 @@ function source(cited, item, quoted) {
   const standing = item.standing && item.standing !== "in_force" && `${item.standing.replaceAll("_", " ")}: no longer in force`;
   return element(
     "p", { class: "source small quiet" },
-    !quoted && [`${cited.evidence}: “${cited.quote}” `, verdictBadge(cited.verdict), " "], where,
+    verdictBadge(cited.verdict), " ", !quoted && `${cited.evidence}: “${cited.quote}” `, where,
     standing && [" ", element("span", { class: "badge bad" }, standing)],
     recognised && `; ${recognised}`, cited.problem && `; ${cited.problem}`,
   );

@@ -68,7 +68,7 @@ def test_each_piece_of_evidence_is_linked_once_and_only_what_is_cited_and_there(
     again = replace(DIAGNOSIS.report[0], citations=(cited, replace(cited, page=4), Citation("E99", "x", 0, 1)))
     card = made(replace(DIAGNOSIS, report=(DIAGNOSIS.report[0], again)))
     assert [link.url for link in card.links] == [PAGE]
-    assert ", E99))" in card.detail
+    assert ", E99)" in card.detail
 
 
 def test_a_long_report_is_shortened() -> None:

@@ -89,7 +89,7 @@ def test_no_picture_is_refused(places: tuple[Any, ...]) -> None:
 
 
 def test_more_pictures_than_one_answer_takes_are_refused() -> None:
-    with pytest.raises(PrefetchUnusable, match="send 1 to 4 pictures .*; there are more"):
+    with pytest.raises(PrefetchUnusable, match=r"send 1 to 4 pictures .*; there are more"):
         carried({"pictures": [media(name) for name in "abcde"]})
 
 

@@ -156,6 +156,8 @@ def test_sentences_of_a_model_stand_once_and_say_who_wrote_them() -> None:
 def test_each_voice_is_heard_beside_the_others() -> None:
     bundle = made(DIAGNOSIS)
     assert titled(bundle, "Vote of the reference cases")["component"][0]["valueQuantity"]["value"] == 0.81
+    alone = made(replace(DIAGNOSIS, candidates=DIAGNOSIS.opinions.neighbours))
+    assert not [one for one in resources(alone, "Observation") if one["code"]["text"].startswith("Vote")]
     model = titled(bundle, "Opinion of the model hikari-sirius (disease)")
     assert model["method"] == {"text": "constrained; probabilities not calibrated"}
     assert [part["valueQuantity"]["value"] for part in model["component"]] == [0.84, 0.1]

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from sacrebleu.metrics.bleu import BLEU
 
+from evaluation.extra import INSTALL
 from evaluation.measures.averages import factuality, relevance
 from evaluation.measures.bert_score import PRECISION, RECALL, F, bert_score, bert_scorer
 from evaluation.measures.bleu import bleu
@@ -137,7 +138,7 @@ def test_a_library_that_is_not_installed_is_named(
     monkeypatch.setitem(sys.modules, library, None)
     found = missing([captioned("a", "a")])  # type: ignore[operator]
     assert isinstance(found, Measured)
-    assert found.missing == f"{library} is not installed: pip install 'dermacite[evaluation]'"
+    assert found.missing == f"{library} is not installed: {INSTALL}"
 
 
 def test_an_unwritten_caption_is_an_empty_one() -> None:

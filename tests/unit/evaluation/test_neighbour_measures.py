@@ -6,7 +6,6 @@ import ir_measures
 import pytest
 
 from evaluation.measures.neighbours import label_ndcg, label_recall, neighbour_agreement
-from evaluation.measures.tools import Tools
 from evaluation.records import CaseRecord, EvidenceRecord, Result
 
 LABELS = ("acne", "eczema", "melanoma", "psoriasis")
@@ -31,9 +30,9 @@ def test_they_are_trec_eval_s(seed: int) -> None:
     records = asked(seed)
     grades = {record.case: {one: int(label == record.label) for one, label in SHELF} for record in records}
     run = {record.case: {one.id: 100.0 - one.rank for one in record.evidence} for record in records}
-    tools = Tools(shelf={label: sum(one == label for _, one in SHELF) for label in LABELS})
+    shelf = {label: sum(one == label for _, one in SHELF) for label in LABELS}
     ours = {
-        "nDCG@5": label_ndcg(records, 5, tools),
+        "nDCG@5": label_ndcg(records, shelf, 5),
         "Success@1": label_recall(records, 1),
         "Success@5": label_recall(records, 5),
         "P@5": neighbour_agreement(records, 5),
@@ -47,4 +46,4 @@ def test_they_are_trec_eval_s(seed: int) -> None:
 
 def test_a_label_that_is_not_on_the_shelf_cannot_be_found() -> None:
     record = CaseRecord("q", "arm", 0, "vitiligo", Result.WRONG, evidence=asked(0)[0].evidence)
-    assert label_ndcg([record], 5, Tools(shelf={})).value == 0
+    assert label_ndcg([record], {}, 5).value == 0

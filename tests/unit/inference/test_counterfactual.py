@@ -61,7 +61,10 @@ def test_every_item_of_the_ledger_is_taken_away_once(shared: Corpus) -> None:
     found = ask(shared)
     assert [one.key for one in found.items] == [item.key for item in found.answer.ledger]
     assert [one.without.intervention for one in found.items] == [f"without {one.id}" for one in found.items]
-    assert found.runs == 1 + 1 + len(found.items) + 1 + 1  # the answer, again, each, shuffled, all that is cited
+    unseen = set(found.answer.trace.voters) - {item.id for item in found.answer.ledger}
+    assert (found.unshown is not None) == bool(unseen)
+    # the answer, again, each, shuffled, all that is cited, all that voted unshown
+    assert found.runs == 1 + 1 + len(found.items) + 1 + 1 + bool(unseen)
     assert found.untested == ()
 
 
@@ -91,6 +94,18 @@ def test_a_vote_does_not_depend_on_guidelines_however_much_they_are_cited(shared
     of_passages = [one for one in found.items if one.kind is EvidenceKind.PASSAGE and one.cited]
     assert all(lost[one.key] > 0 for one in of_passages)
     assert all(one.without.shift == 0 for one in of_passages)
+
+
+def test_voters_that_nobody_is_shown_are_taken_away_at_once(shared: Corpus) -> None:
+    found = ask(shared, options=DiagnosisOptions(k=1))
+    unseen = set(found.answer.trace.voters) - {item.id for item in found.answer.ledger}
+    assert len(unseen) > len([item for item in found.answer.ledger if item.kind is EvidenceKind.CASE])
+    assert found.unshown is not None
+    pipeline = shared.pipeline().under(Without(frozenset(unseen)))
+    after = anyio.run(partial(pipeline.diagnose, SCALY, DiagnosisOptions(k=1)))
+    assert found.unshown == effect_of(Without(frozenset(unseen)), found.answer, after)
+    assert found.together is not None
+    assert found.together != found.unshown
 
 
 def test_a_vote_depends_on_the_labels(shared: Corpus) -> None:
@@ -155,6 +170,7 @@ def test_an_answer_without_its_only_case_is_none(corpus: Corpus) -> None:
     assert item.without.after == counterfactual.Standpoint("abstention", "no_reference_cases", None, None)
     assert item.without.shift is None
     assert found.depends_on == ("E1",)
+    assert found.unshown is None  # all that voted is in the ledger
 
 
 # --- effects -------------------------------------------------------------------------------------------------------
