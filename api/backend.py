@@ -6,6 +6,7 @@ from typing import TypeVar
 import anyio
 import anyio.to_thread
 
+from inference.pipeline import Pipeline
 from runtime.curation import Curator
 from runtime.job_worker import JobWorker
 from runtime.service import Service
@@ -26,6 +27,13 @@ class Backend:
         self._writes = anyio.CapacityLimiter(1)  # there is one writer in any case
         self._reads = anyio.CapacityLimiter(READERS)
         self._drawings = anyio.CapacityLimiter(DRAWINGS)
+
+    def load(self) -> dict[str, tuple[int, int]]:
+        """How much of each kind of work is done now, and how much waits."""
+        limiters = {"answers": self._answers, "writes": self._writes, "reads": self._reads, "drawings": self._drawings}
+        load = {name: (int(one.borrowed_tokens), one.statistics().tasks_waiting) for name, one in limiters.items()}
+        pipeline: Pipeline | None = self.service.__dict__.get("pipeline")  # asking for it would make it
+        return {**load, "consultations": pipeline.load if pipeline else (0, 0)}
 
     async def answer(self, work: Callable[[], T]) -> T:
         """Work that takes a processor: decoding pictures, encoding, searching."""

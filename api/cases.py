@@ -14,6 +14,7 @@ from api.errors import LicenceForbids
 from api.openapi import binary, empty, example, problems
 from knowledge.licences import may_show, shown
 from knowledge.types import ReferenceCase
+from runtime.keys import Role
 
 WEBP = "image/webp"
 
@@ -23,7 +24,8 @@ CaseId = Annotated[
 
 
 @get(
-    "/v1/cases/{case_id:str}", operation_id="get_case", summary="Open a reference case", tags=["cases"],
+    "/v1/cases/{case_id:str}", role=Role.READER, operation_id="get_case",
+    summary="Open a reference case", tags=["cases"],
     responses={200: example(ReferenceCase, examples.CASE), **problems(400, 404, 503)},
 )  # fmt: skip
 async def get_case(case_id: CaseId, backend: NamedDependency[Backend]) -> ReferenceCase:
@@ -32,7 +34,8 @@ async def get_case(case_id: CaseId, backend: NamedDependency[Backend]) -> Refere
 
 
 @get(
-    "/v1/cases/{case_id:str}/picture", operation_id="get_case_picture", summary="Open the picture of a case",
+    "/v1/cases/{case_id:str}/picture", role=Role.READER, operation_id="get_case_picture",
+    summary="Open the picture of a case",
     tags=["cases"], media_type=WEBP,
     responses={
         200: binary(WEBP, "The stored picture, lossless and without metadata"),

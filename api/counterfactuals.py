@@ -18,6 +18,7 @@ from api.openapi import body_example, example, problems
 from api.schemas import DiagnosisRequest, JsonText
 from inference import counterfactual
 from inference.counterfactual import MOST_ITEMS, MOST_SHUFFLES, CounterfactualOptions, Counterfactuals
+from runtime.keys import Role
 
 _DEFAULT = CounterfactualOptions()
 
@@ -54,7 +55,8 @@ class CounterfactualForm:
 
 
 @post(
-    "/v1/diagnoses/counterfactual", status_code=200, operation_id="diagnose_counterfactually",
+    "/v1/diagnoses/counterfactual", status_code=200, role=Role.RESEARCHER, answers=True,
+    operation_id="diagnose_counterfactually",
     summary="Ask what a diagnosis depends on", tags=["answers"],
     responses={
         200: example(

@@ -18,6 +18,7 @@ from knowledge.types import Dataset
 from runtime.coverage import Coverage, coverage
 from runtime.dataset_report import DatasetReport, dataset_report
 from runtime.deletion import CasesReceipt
+from runtime.keys import Role
 
 DatasetName = Annotated[
     str, PathParameter(description="Name of a dataset.", examples=[Example(value=examples.DATASET["name"])])
@@ -32,7 +33,7 @@ class DatasetList:
 
 
 @get(
-    "/v1/datasets", operation_id="list_datasets", summary="List the datasets", tags=["datasets"],
+    "/v1/datasets", role=Role.RESEARCHER, operation_id="list_datasets", summary="List the datasets", tags=["datasets"],
     responses={200: example(DatasetList, {"datasets": [examples.DATASET]}), **problems(503)},
 )  # fmt: skip
 async def list_datasets(backend: NamedDependency[Backend]) -> DatasetList:
@@ -41,8 +42,9 @@ async def list_datasets(backend: NamedDependency[Backend]) -> DatasetList:
 
 
 @get(
-    "/v1/datasets/{name:str}", operation_id="get_dataset", summary="Report on a dataset", tags=["datasets"],
-    responses={200: example(DatasetReport, examples.REPORT), **problems(400, 404, 503)},
+    "/v1/datasets/{name:str}", role=Role.RESEARCHER, answers=True, operation_id="get_dataset",
+    summary="Report on a dataset", tags=["datasets"],
+    responses={200: example(DatasetReport, examples.REPORT), **problems(400, 404, 503, 504)},
 )  # fmt: skip
 async def get_dataset(name: DatasetName, backend: NamedDependency[Backend]) -> DatasetReport:
     """Licences and their terms, what became of every label, cases by label, skin tone and split, pictures that come twice.
@@ -53,44 +55,49 @@ async def get_dataset(name: DatasetName, backend: NamedDependency[Backend]) -> D
 
 
 @post(
-    "/v1/datasets/{name:str}/retire", status_code=200, operation_id="retire_dataset", summary="Hide a dataset",
+    "/v1/datasets/{name:str}/retire", status_code=200, role=Role.CURATOR, operation_id="retire_dataset",
+    summary="Hide a dataset",
     tags=["datasets"], responses={200: example(Dataset, examples.RETIRED), **problems(400, 404, 409, 503)},
 )  # fmt: skip
-async def retire_dataset(name: DatasetName, backend: NamedDependency[Backend], actor: Actor = None) -> Dataset:
+async def retire_dataset(name: DatasetName, backend: NamedDependency[Backend], actor: Actor) -> Dataset:
     """None of its cases is found from now on; nothing is deleted."""
     return await backend.write(lambda: curator(backend, actor).retire_dataset(name))
 
 
 @post(
-    "/v1/datasets/{name:str}/restore", status_code=200, operation_id="restore_dataset", summary="Show a dataset again",
+    "/v1/datasets/{name:str}/restore", status_code=200, role=Role.CURATOR, operation_id="restore_dataset",
+    summary="Show a dataset again",
     tags=["datasets"], responses={200: example(Dataset, examples.DATASET), **problems(400, 404, 409, 503)},
 )  # fmt: skip
-async def restore_dataset(name: DatasetName, backend: NamedDependency[Backend], actor: Actor = None) -> Dataset:
+async def restore_dataset(name: DatasetName, backend: NamedDependency[Backend], actor: Actor) -> Dataset:
     """The cases of a retired dataset are found again."""
     return await backend.write(lambda: curator(backend, actor).restore_dataset(name))
 
 
 @delete(
-    "/v1/datasets/{name:str}", status_code=200, operation_id="delete_dataset", summary="Delete a dataset",
+    "/v1/datasets/{name:str}", status_code=200, role=Role.CURATOR, operation_id="delete_dataset",
+    summary="Delete a dataset",
     tags=["datasets"], responses={200: example(CasesReceipt, examples.CASES_RECEIPT), **problems(400, 404, 503)},
 )  # fmt: skip
-async def delete_dataset(name: DatasetName, backend: NamedDependency[Backend], actor: Actor = None) -> CasesReceipt:
+async def delete_dataset(name: DatasetName, backend: NamedDependency[Backend], actor: Actor) -> CasesReceipt:
     """All its cases: invisible at once, then gone from everywhere; the receipt says where they were looked for."""
     return await backend.write(lambda: curator(backend, actor).delete_dataset(name))
 
 
 @delete(
-    "/v1/cases/{case_id:str}", status_code=200, operation_id="delete_case", summary="Delete a reference case",
+    "/v1/cases/{case_id:str}", status_code=200, role=Role.CURATOR, operation_id="delete_case",
+    summary="Delete a reference case",
     tags=["cases"], responses={200: example(CasesReceipt, examples.CASES_RECEIPT), **problems(400, 404, 503)},
 )  # fmt: skip
-async def delete_case(case_id: CaseId, backend: NamedDependency[Backend], actor: Actor = None) -> CasesReceipt:
+async def delete_case(case_id: CaseId, backend: NamedDependency[Backend], actor: Actor) -> CasesReceipt:
     """In the same way; its dataset goes with its last case."""
     return await backend.write(lambda: curator(backend, actor).delete_case(case_id))
 
 
 @get(
-    "/v1/coverage", operation_id="get_coverage", summary="See what has no guideline", tags=["datasets"],
-    responses={200: example(Coverage, examples.COVERAGE), **problems(503)},
+    "/v1/coverage", role=Role.RESEARCHER, answers=True, operation_id="get_coverage",
+    summary="See what has no guideline", tags=["datasets"],
+    responses={200: example(Coverage, examples.COVERAGE), **problems(503, 504)},
 )  # fmt: skip
 async def get_coverage(backend: NamedDependency[Backend]) -> Coverage:
     """Labels of which no guideline passage speaks, and guidelines that no kept answer ever showed."""

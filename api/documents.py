@@ -20,9 +20,11 @@ from knowledge.registry.jobs import Job
 from knowledge.types import FileOutcome, Outcome
 from runtime.deletion import Receipt
 from runtime.jobs import JobRunner, Upload
+from runtime.keys import Role
 from runtime.service import Service
 
 MAX_FILES = 20
+FULL_SIZE_PDFS = 4  # of the largest size in one upload; more of them go one by one
 MAX_NAME = 200  # characters of a file's name that are given back
 
 DocumentId = Annotated[
@@ -46,7 +48,7 @@ def shown_name(file: UploadFile, number: int) -> str:
 
 
 @post(
-    "/v1/documents", operation_id="add_documents", summary="Take guidelines in", tags=["documents"],
+    "/v1/documents", role=Role.CURATOR, operation_id="add_documents", summary="Take guidelines in", tags=["documents"],
     responses={
         201: example(Ingested, {"outcomes": [examples.OUTCOME, examples.REFUSED_OUTCOME]}, "At least one was added"),
         200: example(Ingested, {"outcomes": [{**examples.OUTCOME, "state": "unchanged"}]}, "All were there already"),
@@ -58,7 +60,7 @@ def shown_name(file: UploadFile, number: int) -> str:
     ),
 )  # fmt: skip
 async def add_documents(
-    data: MultipartBody[DocumentsForm], backend: NamedDependency[Backend], actor: Actor = None,
+    data: MultipartBody[DocumentsForm], backend: NamedDependency[Backend], actor: Actor,
     background: Background = False,
 ) -> Response[Ingested | Job]:  # fmt: skip
     """Send 1 to 20 PDFs as `files`; `source`, as JSON, and `document` may go with a single one. One outcome per file, in order.
@@ -98,7 +100,7 @@ def _with_source_told(outcome: FileOutcome) -> FileOutcome:
 
 
 @get(
-    "/v1/documents", operation_id="list_documents", summary="List the guidelines", tags=["documents"],
+    "/v1/documents", role=Role.READER, operation_id="list_documents", summary="List the guidelines", tags=["documents"],
     responses={200: example(DocumentList, {"documents": [examples.DOCUMENT]}), **problems(503)},
 )  # fmt: skip
 async def list_documents(backend: NamedDependency[Backend]) -> DocumentList:
@@ -107,7 +109,8 @@ async def list_documents(backend: NamedDependency[Backend]) -> DocumentList:
 
 
 @get(
-    "/v1/documents/{document_id:str}", operation_id="get_document", summary="Open a guideline", tags=["documents"],
+    "/v1/documents/{document_id:str}", role=Role.READER, operation_id="get_document",
+    summary="Open a guideline", tags=["documents"],
     responses={200: example(DocumentDetail, examples.DOCUMENT_DETAIL), **problems(400, 404, 503)},
 )  # fmt: skip
 async def get_document(document_id: DocumentId, backend: NamedDependency[Backend]) -> DocumentDetail:
@@ -123,9 +126,10 @@ def _detail(service: Service, document_id: str) -> DocumentDetail:
 
 
 @delete(
-    "/v1/documents/{document_id:str}", status_code=200, operation_id="delete_document", summary="Delete a guideline",
+    "/v1/documents/{document_id:str}", status_code=200, role=Role.CURATOR, operation_id="delete_document",
+    summary="Delete a guideline",
     tags=["documents"], responses={200: example(Receipt, examples.RECEIPT), **problems(400, 404, 503)},
 )  # fmt: skip
-async def delete_document(document_id: DocumentId, backend: NamedDependency[Backend], actor: Actor = None) -> Receipt:
+async def delete_document(document_id: DocumentId, backend: NamedDependency[Backend], actor: Actor) -> Receipt:
     """All versions: invisible at once, then gone from wherever they were; the receipt says where that was looked for."""
     return await backend.write(lambda: curator(backend, actor).delete_document(document_id))

@@ -58,6 +58,12 @@ class Problem:
     retry_after: int | None = None
 
 
+_TOO_LONG = (
+    "The answer was not ready in the time of the setting answer_seconds, waiting included. Ask for less, ask when less is "
+    "going on, or have it raised."
+)
+
+
 class ApiError(Exception):
     """Root of this layer's errors; the message becomes `detail`."""
 
@@ -79,6 +85,56 @@ class OriginRefused(ApiError):
     reason = "origin_refused"
 
 
+class KeyNeeded(ApiError):
+    """Nobody whom this service knows: no key, or one that opens nothing."""
+
+    reason = "key_needed"
+
+    def __init__(self, message: str, reason: str | None = None) -> None:
+        super().__init__(message)
+        self.reason = reason or self.reason
+        wrong = ', error="invalid_token"' if reason else ""
+        self.headers = {"WWW-Authenticate": f'Bearer realm="dermacite"{wrong}'}
+
+
+class RoleTooLow(ApiError):
+    """The caller is known, and may not do this."""
+
+    reason = "role_too_low"
+
+
+class CsrfRefused(ApiError):
+    """A request that carries the cookie of a session and not the token of its pages: another page may have sent it."""
+
+    reason = "csrf_refused"
+
+
+class TooManyRequests(ApiError):
+    """A caller sent more in a minute than he may; `retry_after` is in seconds."""
+
+    reason = "too_many_requests"
+
+    def __init__(self, message: str, retry_after: int = 1) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class TooBusy(ApiError):
+    """All turns are taken, and all places of those who wait for one."""
+
+    reason = "too_busy"
+    retry_after = 5
+
+
+class AnswerTimedOut(ApiError):
+    """An answer took longer than the service allows; what was done for it has been ended."""
+
+    reason = "answer_timed_out"
+
+    def __init__(self, message: str = _TOO_LONG) -> None:
+        super().__init__(message)
+
+
 class PicturesRefused(ApiError):
     """At least one picture of a request cannot be used; `errors` has one entry for each of those."""
 
@@ -86,6 +142,16 @@ class PicturesRefused(ApiError):
         super().__init__(" ".join(f"Picture {fault.picture}: {fault.detail}" for fault in faults))
         self.reason = next((fault.reason for fault in faults if fault.reason), "pictures_refused")
         self.errors = tuple(faults)
+
+
+class PrefetchUnusable(ApiError):
+    """A CDS Hooks request does not carry what it takes; `errors` has one entry for each picture that cannot be used."""
+
+    reason = "prefetch_unusable"
+
+    def __init__(self, detail: str, faults: Sequence[Fault]) -> None:
+        super().__init__(detail)
+        self.errors = tuple(faults) or None
 
 
 class DocumentsRefused(ApiError):
@@ -124,6 +190,16 @@ class LicenceForbids(ApiError):
     """The licence of a case does not allow its picture to be shown."""
 
     reason = "licence_forbids"
+
+
+class ServerEnding(ApiError):
+    """The server ends: it takes no new work, or what ran was not done in time."""
+
+    reason = "server_ending"
+    retry_after = 5  # seconds; a restart takes about as long, another server answers at once
+
+    def __init__(self, sentence: str = "The server is ending, and this was not done. Ask again soon.") -> None:
+        super().__init__(sentence)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,15 +253,25 @@ TABLE: dict[type[Exception], Row] = {
     runtime_errors.NothingToRollBack: Row(409, "Nothing to return to"),
     runtime_errors.JobStopped: Row(409, "The job was stopped"),
     runtime_errors.WriterBusy: Row(503, "Another writer is at work"),
+    runtime_errors.KeyRefused: Row(401, "The key opens nothing"),
+    runtime_errors.KeyNotMade: Row(422, "The key cannot be made"),
     ApiError: Row(500, "The request failed"),
     HostRefused: Row(421, "Misdirected request"),
     OriginRefused: Row(403, "Foreign origin"),
+    KeyNeeded: Row(401, "A key is needed"),
+    RoleTooLow: Row(403, "The role is too low"),
+    CsrfRefused: Row(403, "The token of the page is missing"),
+    TooManyRequests: Row(429, "Too many requests"),
+    TooBusy: Row(503, "The service is busy"),
+    AnswerTimedOut: Row(504, "The answer took too long"),
     PicturesRefused: Row(422, "Pictures refused", _FILE_STATUS),
+    PrefetchUnusable: Row(412, "The prefetch cannot be used"),
     DocumentsRefused: Row(422, "Documents refused"),
     UploadRefused: Row(422, "Upload refused"),
     RangeRefused: Row(416, "Range not satisfiable"),
     CallerLeft: Row(499, "The caller left"),  # nobody reads it; proxies log this number
     LicenceForbids: Row(451, "The licence does not allow it"),
+    ServerEnding: Row(503, "The server is ending"),
 }
 
 ROOTS = (
@@ -206,7 +292,7 @@ _OF_STATUS: dict[int, tuple[str, str]] = {
 _UNEXPECTED = "Something failed that should not. The log of the server names this instance."
 # Where Litestar reads bodies; text that is not UTF-8, or an unknown charset, leaves them as any exception.
 _READERS = {("litestar._multipart", "parse_multipart_form"), ("litestar.serialization.msgspec_hooks", "decode_json")}
-_FIELD_NAME = re.compile(r"[a-z_0-9.\[\]]{1,80}")
+_FIELD_NAME = re.compile(r"[A-Za-z_0-9.\[\]]{1,80}")
 
 
 def row_of(error: Exception) -> Row:

@@ -314,3 +314,10 @@ CASE: dict[str, Any] = {
     "original": PICTURE[::-1], "perceptual_hash": "c3d2a5965a2d69d2", "group": "inflammatory", "subject": "p7",
     "lesion": "l2", "split": "train", "skin_tone": "3", "licence": "CC0-1.0", "source": "sample corpus",
 }  # fmt: skip
+
+SIGN_IN = {"key": "dmc_3f9a1c07b2d4_Zm9yIGFuIGV4YW1wbGUgb25seSwgbm90IGEga2V5IQ"}
+
+SIGNED_IN = {
+    "name": "dr.weber", "role": "reader", "csrf_token": "mK2u8m1tYQ0cV9b3nq5rJx7wLk4sD6fGh8jP0aSzXcE",
+    "expires_at": "2025-05-06T16:00:00+00:00",
+}  # fmt: skip

@@ -3,6 +3,7 @@ served model by a token it generates."""
 
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -13,6 +14,7 @@ import numpy as np
 from litestar import Response, get
 from litestar.di import NamedDependency
 
+from api.auth import EVERYBODY
 from api.errors import ROOTS
 from api.openapi import example, problems
 from api.schemas import Alive, Ready
@@ -20,6 +22,7 @@ from inference.concurrent import all_of
 from inference.engines.errors import EngineError
 from inference.served import ServedModel
 from retrieval.canary import LegCheck, check_legs
+from runtime.keys import Role
 from runtime.service import Service
 
 _log = logging.getLogger("dermacite.api")
@@ -44,8 +47,10 @@ class _Proof:
 class Readiness:
     """Answers probes. Probes that wait for each other share one proof."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, ends: Callable[[], bool] = lambda: False) -> None:
+        """`ends` says whether the server takes no new work any more."""
         self._service = service
+        self._ends = ends
         self._lock = anyio.Lock()
         self._limiter = anyio.CapacityLimiter(1)
         self._warm = False
@@ -63,6 +68,8 @@ class Readiness:
 
     async def probe(self) -> Ready:
         """Whether answers can be trusted now."""
+        if self._ends():
+            return Ready(False, problem="the server is ending; ask another")
         if not self._warm:
             return Ready(False, problem="still warming up; ask again in a few seconds")
         arrived = time.monotonic()
@@ -71,6 +78,11 @@ class Readiness:
                 proof = await anyio.to_thread.run_sync(self._prove, self._proof, limiter=self._limiter)
                 self._proof = proof if proof is self._proof else await self._with_models(proof)
             return self._proof.ready
+
+    @property
+    def was_ready(self) -> bool:
+        """What the last probe found, without another one."""
+        return not self._ends() and self._proof is not None and self._proof.ready.ready
 
     async def _with_models(self, proof: _Proof) -> _Proof:
         """The proof, with a real generation of every served model: a server's own health page may outlive its engine."""
@@ -131,8 +143,8 @@ def _must_be_filled(check: LegCheck) -> bool:
 
 
 @get(
-    "/health/live", operation_id="live", summary="Is the process alive?", tags=["health"],
-    responses={200: example(Alive, {"alive": True}), **problems()},
+    "/health/live", role=EVERYBODY, operation_id="live", summary="Is the process alive?", tags=["health"],
+    responses={200: example(Alive, {"alive": True}), **problems(everybody=True)},
 )  # fmt: skip
 async def live() -> Alive:
     """Answers as long as the process runs; touches nothing."""
@@ -148,7 +160,7 @@ NOT_READY = {
 
 
 @get(
-    "/health/ready", operation_id="ready", summary="Can answers be trusted?", tags=["health"],
+    "/health/ready", role=Role.READER, rated=False, operation_id="ready", summary="Can answers be trusted?", tags=["health"],
     responses={200: example(Ready, READY), 503: example(Ready, NOT_READY, "Not ready, and why"), **problems()},
 )  # fmt: skip
 async def ready(readiness: NamedDependency[Readiness]) -> Response[Ready]:

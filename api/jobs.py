@@ -14,11 +14,12 @@ from litestar.response import ServerSentEvent, ServerSentEventMessage
 from litestar.serialization import encode_json
 
 from api import examples
-from api.actors import Actor, named
+from api.actors import Actor
 from api.backend import Backend
 from api.openapi import EVENT_STREAM, example, problems, text
 from api.schemas import JobList
 from knowledge.registry.jobs import ENDS, Job, JobItem, JobState
+from runtime.keys import Role
 
 LOOK_S = 0.25  # between two looks at a job that is followed
 
@@ -31,7 +32,7 @@ Limit = Annotated[int, QueryParameter(ge=1, le=1_000, description="At most so ma
 
 
 @get(
-    "/v1/jobs", operation_id="list_jobs", summary="List jobs", tags=["jobs"],
+    "/v1/jobs", role=Role.CURATOR, operation_id="list_jobs", summary="List jobs", tags=["jobs"],
     responses={200: example(JobList, {"jobs": [examples.JOB]}), **problems(400, 503)},
 )  # fmt: skip
 async def list_jobs(backend: NamedDependency[Backend], in_state: State = None, limit: Limit = 100) -> JobList:
@@ -41,7 +42,7 @@ async def list_jobs(backend: NamedDependency[Backend], in_state: State = None, l
 
 
 @get(
-    "/v1/jobs/{job_id:str}", operation_id="get_job", summary="Look at a job", tags=["jobs"],
+    "/v1/jobs/{job_id:str}", role=Role.CURATOR, operation_id="get_job", summary="Look at a job", tags=["jobs"],
     responses={200: example(Job, examples.JOB), **problems(400, 404, 503)},
 )  # fmt: skip
 async def get_job(job_id: JobId, backend: NamedDependency[Backend]) -> Job:
@@ -50,7 +51,7 @@ async def get_job(job_id: JobId, backend: NamedDependency[Backend]) -> Job:
 
 
 @get(
-    "/v1/jobs/{job_id:str}/events", operation_id="follow_job", summary="Follow a job", tags=["jobs"],
+    "/v1/jobs/{job_id:str}/events", role=Role.CURATOR, operation_id="follow_job", summary="Follow a job", tags=["jobs"],
     media_type=EVENT_STREAM,
     responses={200: text(EVENT_STREAM, "Server-sent events", examples.JOB_EVENTS), **problems(400, 404, 503)},
 )  # fmt: skip
@@ -86,20 +87,22 @@ def _message(name: str, data: object) -> ServerSentEventMessage:
 
 
 @post(
-    "/v1/jobs/{job_id:str}/cancel", status_code=200, operation_id="cancel_job", summary="Cancel a job", tags=["jobs"],
+    "/v1/jobs/{job_id:str}/cancel", status_code=200, role=Role.CURATOR, operation_id="cancel_job",
+    summary="Cancel a job", tags=["jobs"],
     responses={200: example(Job, {**examples.JOB, "cancelled": True}), **problems(400, 404, 409, 503)},
 )  # fmt: skip
-async def cancel_job(job_id: JobId, backend: NamedDependency[Backend], actor: Actor = None) -> Job:
+async def cancel_job(job_id: JobId, backend: NamedDependency[Backend], actor: Actor) -> Job:
     """It ends after the file at hand; what is in stays in."""
-    return await backend.read(lambda: backend.service.registry.jobs.cancel(job_id, named(actor)))
+    return await backend.read(lambda: backend.service.registry.jobs.cancel(job_id, actor))
 
 
 @post(
-    "/v1/jobs/{job_id:str}/retry", status_code=202, operation_id="retry_job", summary="Try a job again", tags=["jobs"],
+    "/v1/jobs/{job_id:str}/retry", status_code=202, role=Role.CURATOR, operation_id="retry_job",
+    summary="Try a job again", tags=["jobs"],
     responses={202: example(Job, {**examples.JOB, "state": "queued"}), **problems(400, 404, 409, 503)},
 )  # fmt: skip
-async def retry_job(job_id: JobId, backend: NamedDependency[Backend], actor: Actor = None) -> Job:
+async def retry_job(job_id: JobId, backend: NamedDependency[Backend], actor: Actor) -> Job:
     """The files of a failed or cancelled job that are not in."""
-    job = await backend.read(lambda: backend.service.registry.jobs.retry(job_id, named(actor)))
+    job = await backend.read(lambda: backend.service.registry.jobs.retry(job_id, actor))
     backend.worker.wake()
     return job

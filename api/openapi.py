@@ -4,14 +4,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from litestar import Router
 from litestar.enums import MediaType
 from litestar.openapi import OpenAPIConfig, ResponseSpec
 from litestar.openapi.plugins import JsonRenderPlugin
-from litestar.openapi.spec import Example, OpenAPIMediaType, OpenAPIResponse, Operation, RequestBody, Schema
+from litestar.openapi.spec import (
+    Components,
+    Example,
+    OpenAPIMediaType,
+    OpenAPIResponse,
+    Operation,
+    RequestBody,
+    Schema,
+    SecurityScheme,
+)
 from litestar.openapi.spec.enums import OpenAPIType
 
 from api.errors import PROBLEM_JSON, Problem
 from inference.abstention import NOTICE
+from runtime.keys import Role
 
 EVENT_STREAM = "text/event-stream"
 
@@ -20,12 +31,25 @@ DESCRIPTION = (
     "Errors are problem documents (RFC 9457)."
 )
 
+_KEY = "A key of `dermacite keys create`. A service that has none yet needs none, and answers its own machine only."
+_SESSION = "Of `POST /sign-in`. Everything but GET also needs the session's token in the header X-CSRF-Token."
+
 # Reason and sentence of one problem of each status, as a caller may meet it.
 _PROBLEMS: dict[int, tuple[str, str, str]] = {
     400: ("invalid_request", "Invalid request", "The request does not fit the schema; `errors` lists every field."),
-    403: ("origin_refused", "Foreign origin", "Requests from pages of other origins are refused."),
+    401: (
+        "key_needed",
+        "A key is needed",
+        "This needs a key: Authorization: Bearer KEY. Make one: dermacite keys create",
+    ),
+    403: ("role_too_low", "The role is too low", "This needs the role curator; this key has the role reader."),
     404: ("not_found", "Not found", "no such document. List them: dermacite documents list"),
     409: ("already_live", "Not in this state", "the version is live already; there is nothing to approve"),
+    412: (
+        "prefetch_unusable",
+        "The prefetch cannot be used",
+        "Picture 1: it is not in the request. Send its content as base64 `data`; nothing is fetched.",
+    ),
     413: ("too_large", "Request Entity Too Large", "The body is larger than this route takes. Send less at once."),
     415: (
         "not_a_picture",
@@ -35,6 +59,7 @@ _PROBLEMS: dict[int, tuple[str, str, str]] = {
     416: ("range_not_satisfiable", "Range not satisfiable", "The range lies outside the file, which has 8114 bytes."),
     421: ("host_refused", "Misdirected request", "This service answers under loopback names only."),
     422: ("truncated", "Pictures refused", "Picture 1: The file ends before the picture does. Send it again."),
+    429: ("too_many_requests", "Too many requests", "More than 1200 requests in a minute. Wait 3 s before the next."),
     451: ("licence_forbids", "The licence does not allow it", "The licence of this case does not allow showing it."),
     500: ("internal_error", "Internal error", "Something failed that should not. The log names this instance."),
     502: (
@@ -49,12 +74,14 @@ _PROBLEMS: dict[int, tuple[str, str, str]] = {
         "the engine did not answer in time. Allow more time, or look whether the server is busy.",
     ),
 }
-_ALWAYS = (403, 421, 500)  # the guard at the door, and what nobody expects
+_ALWAYS = (403, 421, 500)  # foreign pages and names, and what nobody expects
+_BEHIND_THE_DOOR = (401, 429)  # of a route that does not serve everybody
 
 
-def problems(*statuses: int) -> dict[int, ResponseSpec]:
-    """The problem documents of a route: these statuses, and those every route can give."""
-    return {status: _problem(status) for status in sorted({*statuses, *_ALWAYS})}
+def problems(*statuses: int, everybody: bool = False) -> dict[int, ResponseSpec]:
+    """The problem documents of a route: these statuses, and those every route can give that does not serve `everybody`."""
+    behind = () if everybody else _BEHIND_THE_DOOR
+    return {status: _problem(status) for status in sorted({*statuses, *_ALWAYS, *behind})}
 
 
 def example(container: Any, value: Any, description: str = "The answer", **others: Any) -> ResponseSpec:
@@ -93,25 +120,32 @@ def body_example(media_type: str, value: Mapping[str, Any]) -> type[Operation]:
     return WithExample
 
 
-def with_events(media_type: str, value: Mapping[str, Any], events: str) -> type[Operation]:
-    """As `body_example`, for a route whose answer also comes as a stream of `events`."""
+def in_other_forms(media_type: str, value: Mapping[str, Any], forms: Mapping[str, OpenAPIMediaType]) -> type[Operation]:
+    """As `body_example`, for a route whose answer also comes in `forms`, by media type."""
 
     @dataclass
-    class WithEvents(body_example(media_type, value)):  # type: ignore[misc] # a class made here
+    class InOtherForms(body_example(media_type, value)):  # type: ignore[misc] # a class made here
         def __post_init__(self) -> None:
             super().__post_init__()
             answer = (self.responses or {}).get("200")
             if isinstance(answer, OpenAPIResponse):
-                shown = Example(summary="events", value=events)
-                text = Schema(
-                    type=OpenAPIType.STRING, description="Server-sent events; each `data` is one JSON object."
-                )
-                answer.content = {
-                    **(answer.content or {}),
-                    EVENT_STREAM: OpenAPIMediaType(text, examples={"events": shown}),
-                }
+                answer.content = {**(answer.content or {}), **forms}
 
-    return WithEvents
+    return InOtherForms
+
+
+def events_example(events: str) -> OpenAPIMediaType:
+    """An answer that comes as a stream."""
+    words = "Server-sent events; each `data` is one JSON object."
+    return OpenAPIMediaType(
+        Schema(type=OpenAPIType.STRING, description=words), examples={"events": Example(summary="events", value=events)}
+    )
+
+
+def object_example(value: Mapping[str, Any], words: str) -> OpenAPIMediaType:
+    """An answer whose schema is a standard's, not ours."""
+    shown = Example(summary="example", value=dict(value))
+    return OpenAPIMediaType(Schema(type=OpenAPIType.OBJECT, description=words), examples={"example": shown})
 
 
 def _problem(status: int) -> ResponseSpec:
@@ -124,13 +158,24 @@ def _problem(status: int) -> ResponseSpec:
     return ResponseSpec(Problem, generate_examples=False, description=title, media_type=PROBLEM_JSON, examples=[shown])
 
 
-def openapi_config(version: str) -> OpenAPIConfig:
-    """The document alone, under /schema/openapi.json: pages that show it load scripts from elsewhere."""
+def openapi_config(version: str, cookie: str) -> OpenAPIConfig:
+    """The document alone, under /schema/openapi.json: pages that show it load scripts from elsewhere.
+
+    What each operation needs stands with it (api.door): its role in either of two ways, by a key or by the cookie.
+    """
     return OpenAPIConfig(
         title="Dermacite",
         version=version,
         description=DESCRIPTION,
         use_handler_docstrings=True,
-        path="/schema",
+        components=Components(
+            security_schemes={
+                "key": SecurityScheme(type="http", scheme="bearer", description=_KEY),
+                "session": SecurityScheme(
+                    type="apiKey", security_scheme_in="cookie", name=cookie, description=_SESSION
+                ),
+            }
+        ),
+        openapi_router=Router("/schema", route_handlers=[], include_in_schema=False, opt={"role": Role.READER}),
         render_plugins=[JsonRenderPlugin(path="/openapi.json", media_type=MediaType.JSON)],
     )

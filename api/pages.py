@@ -20,6 +20,7 @@ from api.schemas import PageText
 from knowledge.errors import NotFound
 from knowledge.places import unpacked
 from knowledge.types import DocumentVersion, Line, Page
+from runtime.keys import Role
 from runtime.service import Service
 
 JSON, PNG, PDF = "application/json", "image/png", "application/pdf"
@@ -28,7 +29,8 @@ PageNumber = Annotated[int, PathParameter(description="From 1.", examples=[Examp
 
 
 @get(
-    "/v1/documents/{document_id:str}/pages/{number:int}", operation_id="get_page", summary="Open a page",
+    "/v1/documents/{document_id:str}/pages/{number:int}", role=Role.READER, operation_id="get_page",
+    summary="Open a page",
     tags=["documents"], responses={200: example(PageText, examples.PAGE), **problems(400, 404, 503)},
 )  # fmt: skip
 async def get_page(
@@ -42,7 +44,7 @@ async def get_page(
 
 
 @get(
-    "/v1/documents/{document_id:str}/pages/{number:int}/image", operation_id="get_page_image",
+    "/v1/documents/{document_id:str}/pages/{number:int}/image", role=Role.READER, operation_id="get_page_image",
     summary="Open a page as a picture", tags=["documents"], media_type=PNG,
     responses={
         200: binary(PNG, "The page, drawn"),
@@ -58,7 +60,8 @@ async def get_page_image(
 
 
 @get(
-    "/v1/documents/{document_id:str}/file", operation_id="get_document_file", summary="Open the file of a guideline",
+    "/v1/documents/{document_id:str}/file", role=Role.READER, operation_id="get_document_file",
+    summary="Open the file of a guideline",
     tags=["documents"], media_type=PDF,
     responses={
         200: binary(PDF, "The PDF as it was sent"),

@@ -224,14 +224,6 @@ class SourceRequest(JsonText):
 
 
 @dataclass
-class DiagnosisForm:
-    """1 to 4 pictures (JPEG, PNG or WebP) and the words beside them."""
-
-    images: list[UploadFile]
-    request: DiagnosisRequest = field(default_factory=DiagnosisRequest)
-
-
-@dataclass
 class PictureSearchForm:
     """One picture (JPEG, PNG or WebP) and the words beside it."""
 

@@ -1,7 +1,8 @@
 """A consultation as server-sent events: what happens, as it happens; the last is `outcome`, or `error` with a problem."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+import math
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing, suppress
 from dataclasses import fields
 from typing import Any
@@ -11,21 +12,28 @@ from anyio.streams.memory import MemoryObjectSendStream
 from litestar.response import ServerSentEventMessage
 from litestar.serialization import encode_json
 
-from api.errors import ROOTS, Problem, domain_problem, unexpected_problem, without_nothing
+from api.errors import ROOTS, AnswerTimedOut, Problem, domain_problem, unexpected_problem, without_nothing
 from inference.events import Event, Outcome
+from inference.types import Answer
+
+AnotherForm = Callable[[Answer], Awaitable[Mapping[str, Any]]]
 
 PING_S = 15.0  # silence after which a comment is sent, so that no proxy takes the connection for dead
 AHEAD = 16  # events made before the caller has read them
 
 
-async def told(events: AsyncGenerator[Event, None]) -> AsyncGenerator[ServerSentEventMessage, None]:
-    """The events as messages. Closing it, as a caller does who leaves, ends the consultation.
+async def told(
+    events: AsyncGenerator[Event, None], fhir: AnotherForm | None = None, until: float = math.inf
+) -> AsyncGenerator[ServerSentEventMessage, None]:
+    """The events as messages. Closing it, as a caller does who leaves, ends the consultation; so does the time `until`.
+
+    `fhir` makes one event more of the answer, before `outcome`.
 
     The consultation runs in one task of its own: it opens time limits that must be closed where they were opened, and
     waiting for the next event with a ping in between must not cancel it.
     """
     send, receive = anyio.create_memory_object_stream[ServerSentEventMessage](AHEAD)
-    task = asyncio.create_task(_tell(events, send))
+    task = asyncio.create_task(_tell(events, send, fhir, until))
     try:
         async with receive:
             while True:
@@ -41,11 +49,19 @@ async def told(events: AsyncGenerator[Event, None]) -> AsyncGenerator[ServerSent
             await task
 
 
-async def _tell(events: AsyncGenerator[Event, None], send: MemoryObjectSendStream[ServerSentEventMessage]) -> None:
+async def _tell(
+    events: AsyncGenerator[Event, None], send: MemoryObjectSendStream[ServerSentEventMessage],
+    fhir: AnotherForm | None, until: float,
+) -> None:  # fmt: skip
     async with send, aclosing(events):
         try:
-            async for event in events:
-                await send.send(_message(event.name, _data(event)))
+            with anyio.CancelScope(deadline=until) as limit:
+                async for event in events:
+                    if fhir is not None and isinstance(event, Outcome):
+                        await send.send(_message("fhir", await fhir(event.answer)))
+                    await send.send(_message(event.name, _data(event)))
+            if limit.cancelled_caught:
+                await send.send(_problem(domain_problem(AnswerTimedOut())))
         except ROOTS as error:
             await send.send(_problem(domain_problem(error)))
         except Exception as error:

@@ -18,6 +18,7 @@ from knowledge.places import places_of
 from knowledge.types import DocumentVersion
 from runtime.changes import Difference, difference
 from runtime.deletion import Receipt
+from runtime.keys import Role
 from runtime.service import Service
 
 VersionId = Annotated[
@@ -39,51 +40,50 @@ _VERSION = example(DocumentVersion, examples.VERSION, "The version as it is now"
 
 
 @post(
-    "/v1/versions/{version_id:str}/approve", status_code=200, operation_id="approve_version",
+    "/v1/versions/{version_id:str}/approve", status_code=200, role=Role.CURATOR, operation_id="approve_version",
     summary="Put a version in force", tags=["versions"], responses={200: _VERSION, **problems(400, 404, 409, 503)},
 )  # fmt: skip
-async def approve_version(
-    version_id: VersionId, backend: NamedDependency[Backend], actor: Actor = None
-) -> DocumentVersion:
+async def approve_version(version_id: VersionId, backend: NamedDependency[Backend], actor: Actor) -> DocumentVersion:
     """A draft, or one that was superseded or retired. The version in force is superseded in the same step."""
     return await backend.write(lambda: curator(backend, actor).approve(version_id))
 
 
 @post(
-    "/v1/versions/{version_id:str}/retire", status_code=200, operation_id="retire_version",
+    "/v1/versions/{version_id:str}/retire", status_code=200, role=Role.CURATOR, operation_id="retire_version",
     summary="Take a version out of use", tags=["versions"],
     responses={200: example(DocumentVersion, {**examples.VERSION, "state": "retired"}), **problems(400, 404, 409, 503)},
 )  # fmt: skip
-async def retire_version(
-    version_id: VersionId, backend: NamedDependency[Backend], actor: Actor = None
-) -> DocumentVersion:
+async def retire_version(version_id: VersionId, backend: NamedDependency[Backend], actor: Actor) -> DocumentVersion:
     """It is found no more unless asked for by its standing, and can still be opened."""
     return await backend.write(lambda: curator(backend, actor).retire(version_id))
 
 
 @put(
-    "/v1/versions/{version_id:str}/source", operation_id="describe_version", summary="Correct a version's source",
+    "/v1/versions/{version_id:str}/source", role=Role.CURATOR, operation_id="describe_version",
+    summary="Correct a version's source",
     tags=["versions"], responses={200: _VERSION, **problems(400, 404, 503)},
     operation_class=body_example("application/json", examples.SOURCE),
 )  # fmt: skip
 async def describe_version(
-    version_id: VersionId, data: JSONBody[SourceRequest], backend: NamedDependency[Backend], actor: Actor = None
+    version_id: VersionId, data: JSONBody[SourceRequest], backend: NamedDependency[Backend], actor: Actor
 ) -> DocumentVersion:
     """All of it anew: what is left out is unknown."""
     return await backend.write(lambda: curator(backend, actor).describe(version_id, data.source()))
 
 
 @delete(
-    "/v1/versions/{version_id:str}", status_code=200, operation_id="delete_version", summary="Delete a version",
+    "/v1/versions/{version_id:str}", status_code=200, role=Role.CURATOR, operation_id="delete_version",
+    summary="Delete a version",
     tags=["versions"], responses={200: example(Receipt, examples.RECEIPT), **problems(400, 404, 503)},
 )  # fmt: skip
-async def delete_version(version_id: VersionId, backend: NamedDependency[Backend], actor: Actor = None) -> Receipt:
+async def delete_version(version_id: VersionId, backend: NamedDependency[Backend], actor: Actor) -> Receipt:
     """Its document goes with the last one. The receipt says where its absence was looked for."""
     return await backend.write(lambda: curator(backend, actor).delete_version(version_id))
 
 
 @get(
-    "/v1/versions/{version_id:str}/passages", operation_id="list_passages", summary="Read what was understood",
+    "/v1/versions/{version_id:str}/passages", role=Role.READER, operation_id="list_passages",
+    summary="Read what was understood",
     tags=["versions"],
     responses={200: example(PassageList, {"passages": [examples.PASSAGE]}), **problems(400, 404, 503)},
 )  # fmt: skip
@@ -97,7 +97,8 @@ def _passages(service: Service, version_id: str) -> PassageList:
 
 
 @get(
-    "/v1/versions/{version_id:str}/difference", operation_id="compare_versions", summary="Compare two versions",
+    "/v1/versions/{version_id:str}/difference", role=Role.CURATOR, operation_id="compare_versions",
+    summary="Compare two versions",
     tags=["versions"], responses={200: example(Difference, examples.DIFFERENCE), **problems(400, 404, 503)},
 )  # fmt: skip
 async def compare_versions(version_id: VersionId, to: OtherVersion, backend: NamedDependency[Backend]) -> Difference:
@@ -107,7 +108,8 @@ async def compare_versions(version_id: VersionId, to: OtherVersion, backend: Nam
 
 
 @get(
-    "/v1/versions/{version_id:str}/places", operation_id="find_places", summary="Find text on its pages",
+    "/v1/versions/{version_id:str}/places", role=Role.READER, operation_id="find_places",
+    summary="Find text on its pages",
     tags=["versions"], responses={200: example(PlaceList, {"places": [examples.PLACE]}), **problems(400, 404, 503)},
 )  # fmt: skip
 async def find_places(version_id: VersionId, start: Start, end: End, backend: NamedDependency[Backend]) -> PlaceList:

@@ -60,7 +60,7 @@ class Consulting:
         self._parts, self._view, self._calibration = parts, searched.view, calibration
         self._consultation, self._options = consultation, options
         self._decider: ServedModel | None = parts.models.disease
-        self._clock = StepClock()
+        self._clock = StepClock(parts.observer)
         self._pictures = QueryPictures([one.rgb for one in consultation.pictures])
         self._found = Neighbours()
         self._passages = Passages()

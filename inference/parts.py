@@ -10,6 +10,7 @@ from inference.citations import CitationVerifier
 from inference.exemplars import Calibration
 from inference.gathering import Gatherer
 from inference.interventions import NOTHING, Intervention
+from inference.observing import NOBODY, Observer
 from inference.reference_shelf import ReferenceShelf
 from inference.types import DiagnosisOptions
 from retrieval.view import View
@@ -36,6 +37,7 @@ class Parts:
     configuration: Mapping[str, Any]
     blocking: Blocking
     intervention: Intervention = NOTHING
+    observer: Observer = NOBODY
 
     def effective(
         self, view: View, calibration: Calibration, options: DiagnosisOptions, decider: str | None

@@ -17,6 +17,7 @@ from inference.events import Event, Outcome
 from inference.gathering import Gatherer, GatheringSettings
 from inference.interventions import Intervention
 from inference.keeping import Keeper
+from inference.observing import NOBODY, Observer, observed
 from inference.parts import Parts
 from inference.reference_shelf import ReferenceShelf
 from inference.types import Answer, Consultation, DiagnosisOptions
@@ -39,9 +40,12 @@ class Pipeline:
     def __init__(
         self, gatherer: Gatherer, verifier: CitationVerifier, shelf: ReferenceShelf, settings: PipelineSettings,
         configuration: Mapping[str, Any], models: ServedModels = ServedModels(), keeper: Keeper | None = None,
+        observer: Observer = NOBODY,
     ) -> None:  # fmt: skip
         self._keeper = keeper
-        self._parts = Parts(gatherer, verifier, shelf, models, settings.thresholds, configuration, self._blocking)
+        self._parts = Parts(
+            gatherer, verifier, shelf, models, settings.thresholds, configuration, self._blocking, observer=observer
+        )
         self._workers = settings.workers
         self._limiter: anyio.CapacityLimiter | None = None
 
@@ -49,6 +53,13 @@ class Pipeline:
     def models(self) -> ServedModels:
         """The served models it asks."""
         return self._parts.models
+
+    @property
+    def load(self) -> tuple[int, int]:
+        """How many pieces of blocking work are done now, and how many wait."""
+        if self._limiter is None:
+            return 0, 0
+        return int(self._limiter.borrowed_tokens), self._limiter.statistics().tasks_waiting
 
     def asking(self, models: ServedModels) -> "Pipeline":
         """The same pipeline with other models, for studies that compare them on one knowledge base."""
@@ -59,10 +70,10 @@ class Pipeline:
     def under(self, intervention: Intervention) -> "Pipeline":
         """The same pipeline with what retrieval gives changed, for studies; it shares the bound on work.
 
-        Its answers are not kept: nobody is to be told later that a guideline changed under them.
+        Its answers are neither kept nor counted: nobody is to be told later that a guideline changed under them.
         """
         other = copy.copy(self)
-        other._parts = replace(self._parts, intervention=intervention)
+        other._parts = replace(self._parts, intervention=intervention, observer=NOBODY)
         other._keeper = None
         return other
 
@@ -91,13 +102,20 @@ class Pipeline:
         Raises as `diagnose` does; ConsultationRefused before the first event.
         """
         self.admit(consultation, options)
-        searched, calibration = await self._parts.blocking(partial(self._parts.gatherer.view, options.filters))
-        consulting = Consulting(self._parts, searched, calibration, consultation, options)
-        async with aclosing(consulting.events()) as events:
-            async for event in events:
-                if isinstance(event, Outcome) and self._keeper is not None:
-                    event = Outcome(await self._parts.blocking(partial(self._keeper.keep, event.answer)))
-                yield event
+        with observed(self._parts.observer) as answered:
+            searched, calibration = await self._parts.blocking(partial(self._parts.gatherer.view, options.filters))
+            consulting = Consulting(self._parts, searched, calibration, consultation, options)
+            async with aclosing(consulting.events()) as events:
+                async for event in events:
+                    if isinstance(event, Outcome):
+                        event = Outcome(await self._kept(event.answer))
+                        answered(event.answer)
+                    yield event
+
+    async def _kept(self, answer: Answer) -> Answer:
+        if self._keeper is None:
+            return answer
+        return await self._parts.blocking(partial(self._keeper.keep, answer))
 
     async def _blocking(self, work: Callable[[], T]) -> T:
         if self._limiter is None:

@@ -28,13 +28,13 @@ class Embedder:
     def passages(self, texts: Iterable[str], progress: Progress | None = None) -> int:
         """Vectors for guideline passages; returns how many were encoded."""
         encoder = self._encoders.passages
-        inputs = {text_key(text): text for text in texts}
+        inputs = {text_key(text): text for text in sorted(texts, key=len)}  # texts of one length cost least
         return self._fill(encoder.fingerprint, inputs, encoder.encode_documents, progress)
 
     def captions(self, texts: Iterable[str], progress: Progress | None = None) -> int:
         """Vectors for captions; a case without one has none."""
         encoder = self._encoders.captions
-        inputs = {text_key(text): text for text in texts if text}
+        inputs = {text_key(text): text for text in sorted(filter(None, texts), key=len)}
         return self._fill(encoder.fingerprint, inputs, encoder.encode_documents, progress)
 
     def pictures(self, pictures: Iterable[tuple[str, LoadPicture]], progress: Progress | None = None) -> int:

@@ -1,5 +1,5 @@
-"""Proves that a home is whole: truth readable and complete, indexes undamaged, nothing half done visible, legs alive, and
-the served models that the settings name generating."""
+"""Proves that what a home holds is whole: truth readable and complete, indexes undamaged, nothing half done visible, legs
+alive, and the served models that the settings name generating. Whether it is set up to be served: runtime.checking."""
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
@@ -38,7 +38,7 @@ def examine(service: Service) -> Iterator[Check]:
         ("stored files", _stored_files),
         ("leftovers", _leftovers),
         ("jobs", _jobs),
-        ("encoders", _encoders),
+        ("encoders", check_encoders),
         ("vectors", _vectors),
         ("index", _index),
         ("chroma", _chroma),
@@ -49,7 +49,7 @@ def examine(service: Service) -> Iterator[Check]:
         except (KnowledgeError, RetrievalError) as error:
             yield Check(name, False, str(error))
     yield from _legs(service)
-    yield from _models(service)
+    yield from check_models(service)
 
 
 def _registry(service: Service) -> Check:
@@ -92,7 +92,8 @@ def _jobs(service: Service) -> Check:
     return Check("jobs", True, "none is open")
 
 
-def _encoders(service: Service) -> Check:
+def check_encoders(service: Service) -> Check:
+    """Every configured encoder is on this machine. Raises EncoderMissing."""
     found = ", ".join(f"{space}: {card.name} {service.fingerprints[space]}" for space, card in service.cards.items())
     return Check("encoders", True, found)
 
@@ -152,7 +153,7 @@ def _legs(service: Service) -> Iterator[Check]:
         )
 
 
-def _models(service: Service) -> Iterator[Check]:
+def check_models(service: Service) -> Iterator[Check]:
     """A real generation of every served model the settings name."""
     try:
         models = service.models.all

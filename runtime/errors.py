@@ -41,3 +41,17 @@ class JobStopped(RuntimeRefused):
     """A job that was waited for ended, or was laid down, before all of it was done; what it did is kept."""
 
     reason = "job_stopped"
+
+
+class KeyRefused(RuntimeRefused):
+    """A key or session that opens nothing; `reason` says why, but only to whoever has the right secret."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class KeyNotMade(RuntimeRefused):
+    """A key cannot be made as asked."""
+
+    reason = "key_not_made"

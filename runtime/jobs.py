@@ -38,6 +38,11 @@ GONE = "The stored file was deleted before it was read. Send it again."
 Done = Callable[[FileOutcome], None]
 
 
+def utc_now() -> datetime:
+    """The time by which things are kept."""
+    return datetime.now(UTC)
+
+
 @dataclass(frozen=True, slots=True)
 class Upload:
     """One PDF to take in: the name to report it by, how to read its bytes, and what is known of its source."""
@@ -64,14 +69,17 @@ class _Stopped(Exception):
 
 
 class JobRunner:
-    """Accepts jobs of one home and works on them. `stopping` ends the work after the file at hand."""
+    """Accepts jobs of one home and works on them. `stopping` (default: the service's) ends the work after the file at hand."""
 
-    def __init__(self, writer: Writer, stopping: threading.Event | None = None) -> None:
+    def __init__(
+        self, writer: Writer, stopping: threading.Event | None = None, now: Callable[[], datetime] = utc_now
+    ) -> None:
+        self._now = now
         self._writer = writer
         self._service = writer.service
         self._jobs = writer.service.registry.jobs
         self._reading = ReadingAhead(writer.service)
-        self._stopping = stopping or threading.Event()
+        self._stopping = stopping or writer.service.stopping
 
     # --- accepting -------------------------------------------------------------------------------------------------
 
@@ -248,9 +256,10 @@ class JobRunner:
 
     def tidy(self) -> None:
         """Forget jobs that ended long ago with their locks, and answers kept for long enough."""
-        kept = datetime.now(UTC) - timedelta(days=self._service.settings.answer_days)
+        now = self._now()
+        kept = now - timedelta(days=self._service.settings.answer_days)
         self._service.registry.answers.forget_before(kept.isoformat(timespec="seconds"))
-        before = datetime.now(UTC) - timedelta(days=self._service.settings.job_days)
+        before = now - timedelta(days=self._service.settings.job_days)
         self._jobs.forget(before.isoformat(timespec="seconds"))
         locks = list(self._service.home.jobs.glob("*.lock"))  # first: a job that comes in meanwhile must keep its own
         known = {f"{one}.lock" for one in self._jobs.ids([*JobState])}

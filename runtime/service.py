@@ -21,6 +21,7 @@ from inference.citations import CitationVerifier
 from inference.gathering import Gatherer, GatheringSettings
 from inference.keeping import Keeper
 from inference.lookup import Lookup
+from inference.observing import NOBODY, Observer
 from inference.pipeline import Pipeline, PipelineSettings
 from inference.reference_shelf import ReferenceShelf
 from knowledge.blobs import BlobStore
@@ -45,6 +46,7 @@ from retrieval.types import EncoderCard
 from retrieval.view import IndexReader
 from runtime.errors import EncodersSwitched, SettingsRefused
 from runtime.home import Home
+from runtime.keys import KeyRing
 from runtime.models import served_models
 from runtime.settings import EncoderChoice, Settings
 from runtime.switching import Switched
@@ -63,6 +65,8 @@ class Service:
         self._loading = threading.Lock()
         self._switched = Switched.read(home.root)
         self._encoders = encoders
+        self.observer: Observer = NOBODY  # of consultations; set before the first
+        self.stopping = threading.Event()  # set: work that can go on later ends after the file at hand
 
     def under(self, choices: Mapping[str, EncoderChoice]) -> "Service":
         """A second service of the same home, with these encoders for these spaces. Close it when done."""
@@ -88,6 +92,11 @@ class Service:
     def registry(self) -> Registry:
         """Documents, passages and cases."""
         return Registry.in_folder(self.home.registry)
+
+    @cached_property
+    def keys(self) -> KeyRing:
+        """Who may do what."""
+        return KeyRing(self.registry.keys)
 
     @cached_property
     def blobs(self) -> BlobStore:
@@ -228,6 +237,7 @@ class Service:
             self.configuration,
             models,
             Keeper(self.registry) if self.settings.keep_answers else None,
+            self.observer,
         )
 
     @cached_property

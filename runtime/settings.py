@@ -5,6 +5,7 @@ Strongest first: arguments of the command line, environment (`DERMACITE_ALPHA=0.
 """
 
 import os
+import re
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
@@ -32,6 +33,7 @@ HOME_VARIABLE = f"{PREFIX}HOME"
 ACTOR_VARIABLE = f"{PREFIX}ACTOR"  # who changes something, for the audit log
 SETTINGS_FILE = "settings.toml"
 _FILE_VALUES = "values_of_the_home_file"
+_PUBLIC_URL = re.compile(r"https://(?P<host>[a-z0-9.-]+)(?::(?P<port>[0-9]{1,5}))?/?")
 _SWITCHED = "encoders_switched_to"
 
 # What a name stands for. Every part can be changed by its own key.
@@ -141,6 +143,19 @@ class Settings(BaseSettings):
     answer_days: int = Field(365, ge=1)  # for so long
     job_days: int = Field(30, ge=1)  # jobs that ended are listed for so long
 
+    # Where others reach the service: the address of a proxy in front that ends TLS and alone reaches the port.
+    public_url: str | None = None
+
+    requests_per_minute: int = Field(1_200, ge=1)  # of one key; of all callers together while there are no keys
+    answers: int = Field(8, ge=1)  # consultations and searches at once; each may hold 4 pictures of the largest size
+    answers_waiting: int = Field(
+        32, ge=0
+    )  # before the door, with nothing read of them yet; the next is refused with 503
+    answer_seconds: float = Field(600, gt=0)  # for one answer, waiting included
+    log_format: Literal["text", "json"] = "text"  # of what a server writes about itself
+    drain_seconds: float = Field(20, ge=0)  # what running requests get to finish after SIGTERM
+    otlp_endpoint: str | None = Field(None, pattern=r"^https?://[^\s/]+/?$")  # where traces go; none: there are none
+
     workers: int = Field(2, ge=1)  # consultations computed at once
     parsers: int = Field(2, ge=1)  # PDFs of a job that are read at once
     merge_above: int = Field(500, ge=0)  # rows in the delta that start a new index generation
@@ -154,6 +169,17 @@ class Settings(BaseSettings):
             return None if url is None else allowed_url(url)
         except ChromaFailed as error:
             raise ValueError(str(error)) from error
+
+    @field_validator("public_url")
+    @classmethod
+    def _https(cls, url: str | None) -> str | None:
+        if url is None:
+            return None
+        shape = _PUBLIC_URL.fullmatch(url.lower())
+        if shape is None:
+            raise ValueError("must be https://HOST or https://HOST:PORT, and nothing behind it")
+        port = "" if shape["port"] in {None, "443"} else f":{shape['port']}"
+        return f"https://{shape['host']}{port}"
 
     @classmethod
     def settings_customise_sources(

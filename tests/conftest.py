@@ -9,17 +9,23 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # before anything imports huggingface_hub
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Workers keep every core busy: a torch that also takes them all would only wait for itself. Before anything imports it.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 from hypothesis import settings
 
 from tests.fakes import Corpus, fill
+from tests.warm_builds import WarmBuilds
 
 pytest_plugins = ["tests.sample", "tests.chroma_server"]
 
 GOLDEN = Path(__file__).parent / "golden"
+VLLM = Path(__file__).parent / "vllm"
 
 # A busy machine is no failure.
 settings.register_profile("tests", deadline=None)
@@ -30,6 +36,15 @@ MatchesGolden = Callable[[str, Any], None]
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--renew-golden", action="store_true", help="write tests/golden/*.json anew instead of comparing")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """After pytest-randomly has shuffled: what needs the vLLM server first, so that one worker starts it, and only one.
+
+    A worker takes tests from the end of another's list (`--dist worksteal`), and the first in it are never taken.
+    """
+    items.sort(key=lambda item: VLLM not in item.path.parents)
 
 
 @pytest.fixture
@@ -43,6 +58,17 @@ def matches_golden(request: pytest.FixtureRequest) -> MatchesGolden:
         assert json.loads(json.dumps(value)) == json.loads(file.read_text("utf-8"))
 
     return check
+
+
+@pytest.fixture(scope="session", autouse=True)
+def warm_builds() -> Iterator[None]:
+    """Index builds that this process asks for are forked instead of started."""
+    with (
+        WarmBuilds() as builds,
+        mock.patch("runtime.building.subprocess", builds),
+        mock.patch("tests.fakes.subprocess", builds),
+    ):
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """What is true: documents, passages and cases, in one database (SQLite by default)."""
 
 from knowledge.registry.audit import AuditEntry
+from knowledge.registry.database import SCHEMA_HEAD
 from knowledge.registry.facts import CaseFacts, VersionFacts
 from knowledge.registry.lifecycle import NewVersion
 from knowledge.registry.rows import CaseGuard, document_id_of, today
@@ -8,6 +9,7 @@ from knowledge.registry.store import Registry
 from knowledge.registry.transfer import Dumped, RowsRefused, can_restore
 
 __all__ = [
+    "SCHEMA_HEAD",
     "AuditEntry",
     "CaseFacts",
     "CaseGuard",

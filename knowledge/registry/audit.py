@@ -15,9 +15,9 @@ UNKNOWN_ACTOR: Final = "unknown"
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """One deed. `kind` is what `item` is the id of: version, document, dataset, case, job, index or archive.
+    """One deed. `kind` is what `item` is the id of: version, document, dataset, case, job, index, archive or key.
 
-    `actor` is who did it, as he named himself: nobody is checked before there are keys.
+    `actor` is who did it: the name of the key, or, where none was needed, as the caller named himself.
     """
 
     id: int
@@ -41,11 +41,22 @@ class Audit:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def entries(self, item: str | None = None, *, after: int = 0, limit: int = 1_000) -> Sequence[AuditEntry]:
-        """At most `limit` entries with a number above `after`, the earliest first; of one item where it is named."""
-        query = select(AUDIT).where(AUDIT.c.id > after).order_by(AUDIT.c.id).limit(limit)
-        if item is not None:
-            query = query.where(AUDIT.c.item == item)
+    def entries(
+        self, item: str | None = None, *, actor: str | None = None, action: str | None = None, after: int = 0,
+        before: int | None = None, newest_first: bool = False, limit: int = 1_000,
+    ) -> Sequence[AuditEntry]:  # fmt: skip
+        """At most `limit` entries with numbers between `after` and `before`, the earliest first unless `newest_first`.
+
+        Only of one item, by one actor, of one action, where these are named.
+        """
+        wanted = {"item": item, "actor": actor, "action": action}
+        query = select(AUDIT).where(*(AUDIT.c[name] == value for name, value in wanted.items() if value is not None))
+        query = (
+            query.where(AUDIT.c.id > after)
+            if before is None
+            else query.where(AUDIT.c.id.between(after + 1, before - 1))
+        )
+        query = query.order_by(AUDIT.c.id.desc() if newest_first else AUDIT.c.id).limit(limit)
         with self._database.read() as connection:
             return [AuditEntry(**row._mapping) for row in connection.execute(query)]
 

@@ -3,7 +3,7 @@
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from knowledge.errors import StorageFailed
 from knowledge.sqlite import use_write_ahead_log
 
 # The newest migration. Comparing with it spares every start the import of Alembic; a test holds it to the truth.
-SCHEMA_HEAD = "0004"
+SCHEMA_HEAD = "0005"
 
 BUSY_TIMEOUT_MS = 60_000  # a writer waits this long for another one before it gives up
 
@@ -60,8 +60,14 @@ class Database:
     def upgrade(self, target: str = SCHEMA_HEAD) -> None:
         """Bring the schema up to `target`; a no-op where it is there. Safe when many processes do it at once."""
         with self.read() as connection:
-            if _revision(connection) == target:
-                return
+            revision = _revision(connection)
+        if revision == target:
+            return
+        if revision is not None and revision > target:
+            raise StorageFailed(
+                f"a newer version wrote the registry (schema {revision}, this one knows {target}). Use that version, or a "
+                "backup from before"
+            )
         with self.write() as connection:
             if _revision(connection) != target:
                 _run_migrations(connection, target)
@@ -101,6 +107,21 @@ class Database:
     def close(self) -> None:
         """Give every connection back."""
         self._engine.dispose()
+
+
+def schema_of(file: Path) -> str | None:
+    """The schema of a registry's file, without opening it as ours, which would bring it up to date. None: none yet.
+
+    Raises StorageFailed for a file that is no database.
+    """
+    if not file.exists():
+        return None
+    try:
+        with closing(sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro", uri=True, timeout=5)) as connection:
+            [revision] = connection.execute("SELECT version_num FROM alembic_version").fetchone() or [None]
+            return revision
+    except sqlite3.Error as error:
+        raise StorageFailed(f"the registry cannot be read: {error}. Restore it from a backup.") from error
 
 
 def _revision(connection: Connection) -> str | None:

@@ -10,14 +10,17 @@ from knowledge.errors import StorageFailed
 from knowledge.registry.answers import Answers
 from knowledge.registry.audit import Audit
 from knowledge.registry.cases import Cases
-from knowledge.registry.database import Database
+from knowledge.registry.database import Database, schema_of
 from knowledge.registry.datasets import Datasets
 from knowledge.registry.facts import Facts
 from knowledge.registry.jobs import Jobs
+from knowledge.registry.keys import Keys
 from knowledge.registry.lifecycle import Lifecycle
 from knowledge.registry.rows import blobs_used, count_of, generation_of
 from knowledge.registry.tables import CASES, DOCUMENTS, PASSAGES, TOMBSTONES
 from knowledge.registry.transfer import Transfer, restore
+
+FILE = "registry.sqlite3"  # in the home folder
 
 
 class Registry(Lifecycle, Cases):
@@ -33,12 +36,21 @@ class Registry(Lifecycle, Cases):
         self.audit = Audit(database)
         self.jobs = Jobs(database)
         self.answers = Answers(database)
+        self.keys = Keys(database)
         self.transfer = Transfer(database)
 
     @classmethod
     def in_folder(cls, folder: Path) -> Self:
         """The SQLite registry of a home folder, made when it is not there. Raises StorageFailed."""
         return cls(_url(folder))
+
+    @staticmethod
+    def schema_in(folder: Path) -> str | None:
+        """The schema of the registry of a home folder, which is not changed; None where there is none yet.
+
+        Raises StorageFailed for a file that is no registry.
+        """
+        return schema_of(folder / FILE)
 
     @classmethod
     def restored(cls, folder: Path, rows: Path, schema: str) -> "Registry":
@@ -102,4 +114,4 @@ def _url(folder: Path) -> str:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StorageFailed(f"the folder of the registry cannot be made: {error.strerror}.") from error
-    return f"sqlite:///{folder / 'registry.sqlite3'}"
+    return f"sqlite:///{folder / FILE}"

@@ -213,3 +213,30 @@ ANSWER_EVIDENCE = Table(
     Column("version_id", String(64)),
     Column("cited", Boolean, nullable=False),
 )
+
+# Keys that callers show. Rows stay when a key is revoked: without any, nobody needs one.
+ACCESS_KEYS = Table(
+    "access_keys",
+    METADATA,
+    Column("id", String(16), primary_key=True),
+    Column("secret_sha256", String(64), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("role", String(16), nullable=False),
+    Column("created_at", String(32), nullable=False),
+    Column("expires_at", String(32), nullable=False),
+    Column("revoked_at", String(32)),
+    Column("last_used", String(10)),
+)
+
+# Pages that are signed in. The token itself is in the browser only.
+SESSIONS = Table(
+    "sessions",
+    METADATA,
+    Column("token_sha256", String(64), primary_key=True),
+    Column("key_id", ForeignKey("access_keys.id"), nullable=False, index=True),
+    Column("created_at", String(32), nullable=False),
+    Column("expires_at", String(32), nullable=False, index=True),
+)
+
+# Of this machine, not of what is known: no archive carries them, and none can bring them.
+STAYING = frozenset({ACCESS_KEYS.name, SESSIONS.name})

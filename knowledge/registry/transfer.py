@@ -1,7 +1,8 @@
 """The registry as JSON lines, one file a table: what an archive carries, whatever database it came from or goes to.
 
 Rows are in the order of their primary keys and say what the tables say; the audit entries of archives stay behind, since
-they tell of a home and not of what is known: with them, no two exports of one state would be equal.
+they tell of a home and not of what is known: with them, no two exports of one state would be equal. So do keys, sessions
+and the entries about them: who may come in is decided on each machine, and never by a file from elsewhere.
 """
 
 import json
@@ -17,10 +18,12 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, ProgrammingError
 import knowledge.migrations
 from knowledge.errors import KnowledgeError
 from knowledge.registry.database import SCHEMA_HEAD, Database
+from knowledge.registry.keys import KEY
 from knowledge.registry.rows import blobs_used, generation_of
-from knowledge.registry.tables import AUDIT, METADATA
+from knowledge.registry.tables import AUDIT, METADATA, STAYING
 
-ARCHIVE: Final = "archive"  # the kind of an audit entry that stays behind
+ARCHIVE: Final = "archive"
+OF_THE_HOME: Final = (ARCHIVE, KEY)  # kinds of audit entries that stay behind
 SUFFIX: Final = ".jsonl"
 ROWS_PER_INSERT = 1_000
 
@@ -50,14 +53,15 @@ class Transfer:
     def dump(self, folder: Path) -> Dumped:
         """Write TABLE.jsonl into `folder` for every table, all of one moment. Raises OSError."""
         with self._database.read() as connection:
-            rows = {table.name: _dump(connection, table, folder) for table in METADATA.sorted_tables}
+            tables = [table for table in METADATA.sorted_tables if table.name not in STAYING]
+            rows = {table.name: _dump(connection, table, folder) for table in tables}
             return Dumped(SCHEMA_HEAD, generation_of(connection), rows, blobs_used(connection))
 
 
 def _dump(connection: Connection, table: Table, folder: Path) -> int:
     query = select(table).order_by(*table.primary_key.columns)
     if table is AUDIT:
-        query = query.where(AUDIT.c.kind != ARCHIVE)
+        query = query.where(AUDIT.c.kind.not_in(OF_THE_HOME))
     count = 0
     with (folder / f"{table.name}{SUFFIX}").open("w", encoding="utf-8", newline="\n") as file:
         for row in connection.execution_options(yield_per=ROWS_PER_INSERT).execute(query):
@@ -91,7 +95,7 @@ def _load(connection: Connection, folder: Path) -> None:
     # As the migrations made them at that schema, which may be older than the tables this program knows.
     reflected = MetaData()
     reflected.reflect(bind=connection)
-    tables = [table for table in reflected.sorted_tables if table.name != "alembic_version"]
+    tables = [table for table in reflected.sorted_tables if table.name not in {"alembic_version", *STAYING}]
     if {table.name for table in tables} != {file.name.removesuffix(SUFFIX) for file in folder.iterdir()}:
         raise RowsRefused("its tables are not those of its schema")
     for table in reversed(tables):

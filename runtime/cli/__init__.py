@@ -9,13 +9,14 @@ from runtime.cli.group import main
 from runtime.cli.indexing import indexes, reindex
 from runtime.cli.ingesting import ingest
 from runtime.cli.jobs import jobs
+from runtime.cli.keys import keys
 from runtime.cli.measuring import ablate, evaluate
 from runtime.cli.models import labels, models
-from runtime.cli.operating import doctor, serve
+from runtime.cli.operating import check, doctor, serve
 
 for command in (
-    ingest, documents, datasets, cases, jobs, audit, coverage_command, reindex, indexes, search, diagnose, serve, doctor,
-    evaluate, ablate, export_, import_, archive, models, labels,
+    ingest, documents, datasets, cases, jobs, audit, coverage_command, reindex, indexes, search, diagnose, serve, check, doctor,
+    evaluate, ablate, export_, import_, archive, models, labels, keys,
 ):  # fmt: skip
     main.add_command(command)
 

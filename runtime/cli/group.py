@@ -86,8 +86,10 @@ def main(ctx: click.Context, home: Path | None, configuration: str | None, actor
     Ask:     dermacite diagnose PICTURE --note "itchy red plaques on both elbows"
              dermacite search "first line treatment of psoriasis"
     Serve:   dermacite serve
+             dermacite keys create --name you --role admin   from then on callers need a key
     Keep:    dermacite documents list|approve|diff|retire|delete, jobs, audit
-    Check:   dermacite doctor
+    Check:   dermacite check                        is this machine set up to serve
+             dermacite doctor                       is the data whole
              dermacite evaluate retrieval FOLDER    how well passages are found, on questions with judged answers
              dermacite evaluate cases FOLDER        how well cases are found, and whether anything leaks
              dermacite ablate PLAN                  what each part of retrieval is worth, with a report

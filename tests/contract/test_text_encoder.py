@@ -69,6 +69,12 @@ def test_vectors_come_in_the_order_of_the_texts(encoder: TextEncoder) -> None:
     assert np.allclose(encoder.encode_documents(TEXTS[::-1])[::-1], encoder.encode_documents(TEXTS), atol=1e-5)
 
 
+def test_many_texts_of_all_lengths_come_in_their_order(encoder: TextEncoder) -> None:
+    many = [f"{number} {'scaly plaque ' * (number * 7 % 11)}" for number in range(75)]
+    alone = np.concatenate([encoder.encode_documents([text]) for text in many])
+    assert np.abs(encoder.encode_documents(many) - alone).max() < 1e-5
+
+
 def test_tokens_are_counted_with_the_special_ones(encoder: TextEncoder) -> None:
     assert encoder.count_tokens("") == 2
     assert encoder.count_tokens("skin") == 3

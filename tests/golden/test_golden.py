@@ -3,7 +3,10 @@
 .venv/bin/pytest tests/golden --renew-golden
 """
 
+import json
+import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,6 +14,7 @@ from typing import Any
 import anyio
 import pytest
 
+from api.fhir import About, bundle_of
 from inference.types import Consultation, Diagnosis
 from retrieval import search
 from retrieval.cases import CaseOptions
@@ -85,3 +89,21 @@ def test_report_of_a_consultation(filled: Corpus, matches_golden: MatchesGolden)
             "warnings": list(answer.warnings),
         },
     )
+
+
+def unnamed(bundle: Any) -> Any:
+    """With ids by their order and numbers that are the same everywhere: ids follow from all digits of all scores."""
+    text = json.dumps(bundle)
+    for number, found in enumerate(
+        dict.fromkeys(re.findall(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", text)), start=1
+    ):
+        text = text.replace(found, f"id {number}")
+    return json.loads(text, parse_float=lambda digits: rounded(float(digits)))
+
+
+def test_the_answer_to_a_consultation_as_fhir(filled: Corpus, matches_golden: MatchesGolden) -> None:
+    card = {"model": "words", "revision": None, "fingerprint": "words-1"}
+    told = {"version": "0.1.0", "configuration": "embedded", "preset": "embedded", "encoders": {"captions": card}}
+    answer = anyio.run(partial(filled.pipeline(told).diagnose, Consultation((PICTURE,), NOTE, body_site="scalp")))
+    about = About(datetime(2026, 3, 2, 10, 15, tzinfo=UTC), "https://skin.example", (PICTURE.sha256,), "Patient/123")
+    matches_golden("fhir", unnamed(bundle_of(answer, about)))

@@ -273,5 +273,24 @@ def test_the_audit_log_says_who_did_what_and_nothing_of_what_it_says(client: Cli
     assert client.get("/v1/audit", params={"after": last}).json() == {"entries": []}
 
 
+def test_the_audit_log_is_read_from_its_end_and_by_who_and_what(client: Client, make_guideline: Guideline) -> None:
+    added = upload(client, make_guideline("Scabies", FIRST), "dr.weber", draft="true")
+    client.post(f"/v1/versions/{added['version']}/approve", headers={"Dermacite-Actor": "dr.lind"})
+    client.post(f"/v1/versions/{added['version']}/retire", headers={"Dermacite-Actor": "dr.lind"})
+
+    def deeds(**asked: Any) -> list[tuple[int, str]]:
+        entries = client.get("/v1/audit", params=asked).json()["entries"]
+        return [(one["id"], one["action"]) for one in entries]
+
+    every = deeds()
+    assert deeds(newest_first=True) == every[::-1]
+    assert deeds(newest_first=True, limit=2) == every[:-3:-1]
+    assert deeds(newest_first=True, before=every[-1][0], limit=1) == [every[-2]]
+    assert deeds(after=every[0][0], before=every[2][0]) == [every[1]]
+    assert [action for _, action in deeds(actor="dr.lind")] == ["approve", "retire"]
+    assert [action for _, action in deeds(actor="dr.lind", action="retire")] == ["retire"]
+    assert deeds(action="retire", item="d-nowhere") == []
+
+
 def test_a_name_that_is_no_name_is_refused(client: Client, make_guideline: Guideline) -> None:
     problem_of(send(client, make_guideline("Scabies", FIRST), "<script>"), 400, "invalid_request")

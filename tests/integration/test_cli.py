@@ -118,13 +118,13 @@ def written(file: Path, data: bytes) -> Path:
 COMMANDS = (
     (), ("ingest",), ("ingest", "documents"), ("ingest", "cases"), ("documents",), ("documents", "list"),
     ("documents", "show"), ("documents", "delete"), ("reindex",), ("search",), ("diagnose",), ("serve",), ("doctor",),
-    ("indexes",), ("evaluate",), ("ablate",), ("models",), ("export",), ("import",), ("archive",), ("archive", "verify"),
-    ("models", "list"), ("models", "show"), ("models", "command"), ("labels",), ("labels", "parse"),
+    ("check",), ("indexes",), ("evaluate",), ("ablate",), ("models",), ("export",), ("import",), ("archive",),
+    ("archive", "verify"), ("models", "list"), ("models", "show"), ("models", "command"), ("labels",), ("labels", "parse"),
     ("datasets",), ("datasets", "list"), ("datasets", "show"), ("datasets", "retire"), ("datasets", "restore"),
     ("datasets", "delete"), ("datasets", "report"), ("cases",), ("cases", "delete"), ("coverage",), ("audit",),
     ("documents", "approve"), ("documents", "describe"), ("documents", "diff"), ("documents", "passages"),
     ("documents", "retire"), ("jobs",), ("jobs", "list"), ("jobs", "show"), ("jobs", "run"), ("jobs", "cancel"),
-    ("jobs", "retry"),
+    ("jobs", "retry"), ("keys",), ("keys", "create"), ("keys", "list"), ("keys", "revoke"),
 )  # fmt: skip
 
 

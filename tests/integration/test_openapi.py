@@ -11,12 +11,14 @@ from api.errors import PROBLEM_JSON
 from runtime.service import Service
 
 ROUTES = {
-    "live", "ready", "diagnose", "diagnose_counterfactually", "search", "search_by_picture", "add_documents",
+    "live", "ready", "metrics", "diagnose", "diagnose_counterfactually", "search", "search_by_picture", "add_documents",
     "list_documents", "get_document",
     "delete_document", "get_page", "get_page_image", "get_document_file", "get_case", "get_case_picture",
     "approve_version", "retire_version", "describe_version", "delete_version", "list_passages", "compare_versions",
     "find_places", "list_jobs", "get_job", "follow_job", "cancel_job", "retry_job", "list_audit",
     "list_datasets", "get_dataset", "retire_dataset", "restore_dataset", "delete_dataset", "delete_case", "get_coverage",
+    "sign_in", "sign_out",
+    "list_cds_services", "answer_cds_hook",
 }  # fmt: skip
 
 
@@ -59,13 +61,13 @@ def test_every_operation_is_described(document: dict[str, Any]) -> None:
 
 
 def has_example(operation: dict[str, Any]) -> bool:
-    """In an answer of success, or, where answers are bytes, in what is asked."""
+    """In an answer of success that says anything, or, where answers are bytes, in what is asked."""
     successes = [answer for status, answer in operation["responses"].items() if status.startswith("2")]
     contents = [content for answer in successes for content in answer.get("content", {}).values()]
     answered = any(content.get("examples") for content in contents)
     asked = all(content.get("examples") for content in operation.get("requestBody", {}).get("content", {}).values())
     parameters = all(parameter.get("examples") for parameter in operation.get("parameters", []))
-    return asked and parameters and (answered or bool(operation.get("parameters")))
+    return asked and parameters and (answered or not contents or bool(operation.get("parameters")))
 
 
 def test_every_error_is_a_problem_document(document: dict[str, Any]) -> None:
@@ -89,10 +91,16 @@ def test_an_answer_is_one_of_two(document: dict[str, Any]) -> None:
 
 def test_an_answer_also_comes_as_events_with_an_example(document: dict[str, Any]) -> None:
     content = document["paths"]["/v1/diagnoses"]["post"]["responses"]["200"]["content"]
-    assert set(content) == {"application/json", "text/event-stream"}
+    assert set(content) == {"application/json", "text/event-stream", "application/fhir+json"}
     [shown] = content["text/event-stream"]["examples"].values()
     names = [line.removeprefix("event: ") for line in shown["value"].splitlines() if line.startswith("event: ")]
     assert names == ["evidence", "disease", "report", "citations", "outcome"]
+
+
+def test_an_answer_also_comes_as_fhir_with_an_example(document: dict[str, Any]) -> None:
+    content = document["paths"]["/v1/diagnoses"]["post"]["responses"]["200"]["content"]["application/fhir+json"]
+    [shown] = content["examples"].values()
+    assert shown["value"]["resourceType"] == "Bundle"
 
 
 def test_nothing_is_loaded_from_elsewhere(app: Litestar) -> None:

@@ -1,74 +1,24 @@
 """A real server in a process of its own, as the command line starts it."""
 
-import re
 import signal
 import socket
-import subprocess
-import sys
-import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
 import pytest
 
-from runtime.service import Service
-
-ROOT = Path(__file__).parents[2]
-
-
-@dataclass
-class Server:
-    """The process, and the lines it has written."""
-
-    process: subprocess.Popen[str]
-    lines: list[str] = field(default_factory=list)
-    url: str = ""
-
-    def follow(self) -> None:
-        assert self.process.stderr is not None
-        for line in self.process.stderr:
-            self.lines.append(line)
-
-    def wait_for_url(self) -> None:
-        deadline = time.monotonic() + 60
-        while not self.url and time.monotonic() < deadline and self.process.poll() is None:
-            found = re.search(r"running on (http://127\.0\.0\.1:\d+)", "".join(self.lines))
-            self.url = found[1] if found else ""
-            time.sleep(0.02)
-        assert self.url, "".join(self.lines)
-
-    def wait_until_ready(self) -> None:
-        deadline = time.monotonic() + 60
-        while httpx.get(f"{self.url}/health/ready", timeout=60).status_code != 200:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-
-
-def started(*arguments: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "api.server", *arguments],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+from runtime.keys import Role
+from runtime.service import Service, open_service
+from runtime.settings import load_settings
+from tests.served_process import Server, serving, started
 
 
 @pytest.fixture
 def server(own_service: Service) -> Iterator[Server]:
-    with started("--home", str(own_service.home.root), "--configuration", "embedded", "--port", "0") as process:
-        server = Server(process)
-        reader = threading.Thread(target=server.follow)
-        reader.start()
-        try:
-            server.wait_for_url()
-            yield server
-        finally:
-            process.kill()
-            reader.join()
+    with serving(own_service.home.root) as server:
+        yield server
 
 
 def test_a_server_answers_and_ends_when_told(server: Server, draw: object) -> None:
@@ -102,11 +52,53 @@ def test_a_running_request_is_finished(server: Server) -> None:
     assert server.process.wait(20) == 0
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.5", "example.org"])
-def test_other_machines_are_not_served(tmp_path: Path, host: str) -> None:
-    with started("--home", str(tmp_path), "--host", host) as process:
+PUBLIC = 'public_url = "https://derm.example"\n'
+
+
+def refusal(home: Path, *arguments: str) -> str:
+    """What a server says that does not start."""
+    with started("--home", str(home), *arguments) as process:
         printed, told = process.communicate(timeout=60)
-    assert process.returncode == 1
-    assert "no keys yet" in told
+    assert (process.returncode, printed) == (1, "")
     assert "Traceback" not in told
-    assert printed == ""
+    return told
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.5", "example.org"])
+def test_other_machines_are_not_served_in_the_clear(tmp_path: Path, host: str) -> None:
+    service = open_service(tmp_path, load_settings(tmp_path))
+    service.keys.create("dr.weber", Role.ADMIN, 1, "me")
+    service.close()
+    told = refusal(tmp_path, "--host", host)
+    assert f"others can reach {host}, and keys would cross the network in the clear" in told
+    assert 'public_url = "https://..."' in told
+    assert "ssh -L" in told
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "127.0.0.1"])
+@pytest.mark.parametrize("had_one", [False, True])
+def test_nobody_is_served_without_keys_behind_a_proxy(tmp_path: Path, host: str, had_one: bool) -> None:
+    (tmp_path / "settings.toml").write_text(PUBLIC)
+    if had_one:
+        service = open_service(tmp_path, load_settings(tmp_path))
+        service.keys.revoke(service.keys.create("dr.weber", Role.ADMIN, 1, "me")[1].id, "me")
+        service.close()
+    told = refusal(tmp_path, "--host", host)
+    assert "dermacite keys create --name NAME --role admin" in told
+    assert ("ssh -L" in told) is (host == "0.0.0.0")
+
+
+def test_with_keys_and_tls_in_front_other_machines_are_served(own_service: Service) -> None:
+    home = own_service.home.root
+    (home / "settings.toml").write_text(PUBLIC)
+    text, _ = own_service.keys.create("dr.weber", Role.READER, 1, "me")
+    with (
+        serving(home, "--host", "0.0.0.0") as server,
+        httpx.Client(base_url=server.url, headers={"Host": "derm.example"}, timeout=60) as client,
+    ):
+        assert client.get("/v1/documents").status_code == 401
+        answer = client.get("/v1/documents", headers={"Authorization": f"Bearer {text}"})
+        assert answer.status_code == 200
+        assert answer.headers["strict-transport-security"] == "max-age=31536000"
+        assert client.get("/v1/documents", headers={"Host": "192.168.1.5"}).status_code == 421
+    assert text not in "".join(server.lines)

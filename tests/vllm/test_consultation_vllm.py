@@ -19,6 +19,7 @@ from typing import Any
 import anyio
 import httpx
 import pytest
+from anyio.abc import TaskGroup
 from PIL import Image
 from transformers import AutoProcessor
 
@@ -26,10 +27,11 @@ from inference.admission import ServedModels
 from inference.engines import ChatRequest
 from inference.engines import openai_wire as wire
 from inference.engines.errors import ConstraintIgnored, ContextTooLong, EngineTimedOut, EngineUnreachable
-from inference.events import ReportPiece
+from inference.engines.openai_engine import EngineLimits, OpenAIEngine
+from inference.events import Event, ReportPiece
 from inference.pipeline import Pipeline
 from inference.profiles import Layout
-from inference.prompts import TextPart
+from inference.prompts import Message, TextPart
 from inference.served import ServedModel
 from inference.types import (
     Abstention,
@@ -50,6 +52,8 @@ from tests.vllm.server import MODEL, ROOT, VllmServer
 NOTE = "scaly plaques on the elbow"  # with it even the random model may answer: without, the voices are in conflict
 KEYS = ("E1", "E2", "E3")  # what the three references are called
 TOLERANCE = 2e-3  # nats over one answer, as in test_engine_vllm
+# Keeps a model busy for many seconds that would otherwise end after a few tokens.
+LONG = {"type": "object", "properties": {"text": {"type": "string", "minLength": 3000}}, "required": ["text"]}
 Draw = Callable[[str, int], bytes]
 Open = Callable[..., Service]
 
@@ -384,15 +388,57 @@ def alike(one: Any, other: Any) -> bool:
     return bool(one == other)
 
 
+class Cut:
+    """An engine of its own that asks and follows a stream while the server is killed, beside a consultation that does too.
+
+    One kill for both: each start of the server takes a minute.
+    """
+
+    def __init__(self, server: VllmServer) -> None:
+        self.server = server
+        self.engine = OpenAIEngine(server.url, MODEL, limits=EngineLimits(attempts=2))
+        self.failures: list[EngineUnreachable] = []
+
+    async def off_in_the_report(self, events: AsyncIterator[Event], group: TaskGroup) -> None:
+        """Read on; when the report has begun and all three are being answered, kill the server."""
+        begun = False
+        async for event in events:
+            if isinstance(event, ReportPiece) and not begun:
+                begun = True
+                group.start_soon(self.ask)
+                group.start_soon(self.follow)
+                while self.server.metric("vllm:num_requests_running") < 3:
+                    await anyio.sleep(0.05)
+                self.server.kill()
+
+    def question(self, **fields: Any) -> ChatRequest:
+        return ChatRequest((Message("user", (TextPart("What is it?"),)),), MODEL, **fields)
+
+    async def ask(self) -> None:
+        with pytest.raises(EngineUnreachable) as caught:
+            await self.engine.complete(self.question(max_new_tokens=3000, json_schema=LONG))
+        self.failures.append(caught.value)
+
+    async def follow(self) -> None:
+        with pytest.raises(EngineUnreachable) as caught:
+            async with aclosing(self.engine.stream(self.question(max_new_tokens=3000, json_schema=LONG))) as pieces:
+                assert [piece async for piece in pieces]
+        self.failures.append(caught.value)
+
+
 async def test_a_server_killed_in_mid_answer_is_survived_and_works_again(
     opened: Open, draw: Draw, vllm_server: VllmServer
 ) -> None:
-    service = opened()
+    service, cut = opened(), Cut(vllm_server)
     consultation = Consultation((service.admit(draw("psoriasis", 9)),), NOTE)
     before = diagnosis(await ask(service, draw("psoriasis", 9), note=NOTE))
+    said = await cut.engine.complete(cut.question(max_new_tokens=8))
     try:
+        with anyio.fail_after(300):
+            await killed_while_all_write(service, consultation, cut)
+        assert [failure.retryable for failure in cut.failures] == [True, True]
         with pytest.raises(EngineUnreachable):
-            await killed_while_it_writes(service, consultation, vllm_server)
+            await cut.engine.probe()
         fallen = diagnosis(await ask(service, draw("psoriasis", 9), on_engine_failure=EngineFailure.EXEMPLAR))
         assert fallen.opinions.disease is None
         assert fallen.candidates[0].label == "psoriasis"
@@ -401,23 +447,25 @@ async def test_a_server_killed_in_mid_answer_is_survived_and_works_again(
         assert declined.reason == "engine_unreachable"
     finally:
         vllm_server.start()
+    assert (await cut.engine.complete(cut.question(max_new_tokens=8))).text == said.text
+    assert math.isfinite(await cut.engine.probe())
+    await cut.engine.aclose()
     after = await ask(service, draw("psoriasis", 9), note=NOTE)
     assert after.opinions.disease is not None
     assert before.opinions.disease is not None
     assert alike(asdict(after.opinions.disease), asdict(before.opinions.disease))
 
 
-async def killed_while_it_writes(service: Service, consultation: Consultation, server: VllmServer) -> None:
-    # A text so long that it is still being written when the kill arrives, however busy the machine is.
+async def killed_while_all_write(service: Service, consultation: Consultation, cut: Cut) -> None:
+    # Texts so long that they are still being written when the kill arrives, however busy the machine is.
     models = service.pipeline.models
     assert models.report is not None
     profile = models.report.profile
     patient = replace(profile, decoding=replace(profile.decoding, max_new_tokens=3_000), context_length=4_096)
     talking = service.pipeline.asking(replace(models, report=replace(models.report, profile=patient)))
-    async with aclosing(talking.events(consultation)) as events:
-        async for event in events:
-            if isinstance(event, ReportPiece):
-                server.kill()
+    async with anyio.create_task_group() as group, aclosing(talking.events(consultation)) as events:
+        with pytest.raises(EngineUnreachable):
+            await cut.off_in_the_report(events, group)
 
 
 async def test_leaving_in_the_middle_ends_the_work_at_the_server(

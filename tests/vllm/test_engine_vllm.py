@@ -1,6 +1,5 @@
 """The OpenAI engine against a real vLLM server, beside the transformers engine on the same random checkpoint."""
 
-import math
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
@@ -20,7 +19,6 @@ from inference.engines.errors import (
     EngineMisconfigured,
     EngineOverloaded,
     EngineTimedOut,
-    EngineUnreachable,
     InputRefused,
     MalformedAnswer,
 )
@@ -365,37 +363,3 @@ async def test_the_prompt_of_a_second_question_is_not_computed_again(served: Ope
 
 async def test_a_probe_generates(engine: Engine) -> None:
     assert 0 < await engine.probe() < 60
-
-
-async def test_a_dead_server_is_unreachable_and_works_again_when_it_is_back(
-    connect: Connect, vllm_server: VllmServer
-) -> None:
-    engine = connect(limits=EngineLimits(attempts=2))
-    before = await engine.complete(asked(1))
-    failures: list[EngineUnreachable] = []
-
-    async def ask() -> None:
-        with pytest.raises(EngineUnreachable) as caught:
-            await engine.complete(asked(1, tokens=3000, json_schema=LONG))
-        failures.append(caught.value)
-
-    async def follow() -> None:
-        with pytest.raises(EngineUnreachable) as caught:
-            async with aclosing(engine.stream(asked(1, tokens=3000, json_schema=LONG))) as pieces:
-                assert [piece async for piece in pieces]
-        failures.append(caught.value)
-
-    try:
-        async with anyio.create_task_group() as group:
-            group.start_soon(ask)
-            group.start_soon(follow)
-            await _busy(vllm_server)
-            vllm_server.kill()
-        assert [failure.retryable for failure in failures] == [True, True]
-        with pytest.raises(EngineUnreachable):
-            await engine.probe()
-    finally:
-        vllm_server.start()
-    after = await engine.complete(asked(1))
-    assert after.text == before.text
-    assert math.isfinite(await engine.probe())

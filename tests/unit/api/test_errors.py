@@ -21,6 +21,7 @@ from api.errors import HANDLERS, PROBLEM_JSON, ROOTS, TABLE, Fault, PicturesRefu
 from api.schemas import SearchRequest
 from inference.engines.errors import EngineOverloaded, EngineUnreachable
 from knowledge.errors import CasesRefused, DocumentRefused, PictureRefused, TransitionRefused
+from runtime.errors import KeyRefused
 
 MODULES = (knowledge.errors, retrieval.errors, inference.errors, inference.engines.errors, runtime.errors)
 SECRET = "a note about Ms Example"
@@ -38,11 +39,13 @@ def made(kind: type[Exception], sentence: str = "What to do.") -> Exception:
     """An instance, whatever its constructor wants."""
     if kind is api.errors.PicturesRefused:
         return PicturesRefused([Fault(sentence, picture=2, reason="truncated")])
+    if kind is api.errors.PrefetchUnusable:
+        return api.errors.PrefetchUnusable(sentence, [])
     if kind is api.errors.DocumentsRefused:
         return api.errors.DocumentsRefused([])
     if kind is api.errors.RangeRefused:
         return api.errors.RangeRefused(7)
-    if issubclass(kind, PictureRefused | DocumentRefused | CasesRefused | TransitionRefused):
+    if issubclass(kind, PictureRefused | DocumentRefused | CasesRefused | TransitionRefused | KeyRefused):
         return kind("a_reason", sentence)
     return kind(sentence)
 

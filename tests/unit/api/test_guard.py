@@ -8,7 +8,7 @@ from litestar.testing import TestClient
 from api.content import ranged, whole
 from api.documents import shown_name
 from api.errors import HANDLERS
-from api.guard import LoopbackOnly, add_security_headers, is_loopback
+from api.guard import OwnNames, add_hsts, add_security_headers, is_loopback
 
 BODY = b"0123456789"
 
@@ -25,7 +25,7 @@ async def all_of_it() -> Response[bytes]:
 
 APP = Litestar(
     [file, all_of_it],
-    middleware=[LoopbackOnly()],
+    middleware=[OwnNames()],
     before_send=[add_security_headers],
     exception_handlers=HANDLERS,
     logging_config=None,
@@ -67,6 +67,35 @@ def test_foreign_names_and_pages_are_refused(host: str, origin: str | None, stat
     assert response.status_code in ({400, 421} if "@" in host else {status})
     assert response.headers["x-content-type-options"] == "nosniff"
     assert response.headers["content-security-policy"] == "default-src 'none'"
+
+
+@pytest.mark.parametrize(
+    ("host", "origin", "status"),
+    [
+        ("derm.example", None, 200),
+        ("DERM.example:443", "https://derm.example", 200),
+        ("127.0.0.1:8000", "https://derm.example", 200),  # a proxy that puts our name in the place of its own
+        ("127.0.0.1:8000", "http://127.0.0.1:8000", 200),
+        ("derm.example", "http://derm.example", 403),
+        ("derm.example", "http://127.0.0.1:8000", 403),
+        ("derm.example", "https://derm.example:8443", 403),
+        ("derm.example", "https://derm.example.evil.example", 403),
+        ("derm.example:8443", None, 421),
+        ("evil.derm.example", None, 421),
+        ("derm.example.evil.example", None, 421),
+        ("10.0.0.1", None, 421),
+    ],
+)
+def test_the_public_name_is_ours_too(host: str, origin: str | None, status: int) -> None:
+    app = Litestar(
+        [all_of_it], middleware=[OwnNames("https://derm.example")], before_send=[add_hsts], exception_handlers=HANDLERS,
+        logging_config=None,
+    )  # fmt: skip
+    headers = {"Host": host} | ({"Origin": origin} if origin else {})
+    with TestClient(app) as client:
+        response = client.get("/whole", headers=headers)
+    assert response.status_code == status
+    assert response.headers["strict-transport-security"] == "max-age=31536000"
 
 
 @pytest.mark.parametrize(

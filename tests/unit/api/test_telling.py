@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
 
+import anyio
 import pytest
 from litestar.response import ServerSentEventMessage
 
@@ -129,6 +130,15 @@ async def test_silence_is_broken_by_comments_and_the_work_goes_on(monkeypatch: p
     assert len(messages) > 1
     assert all(message.comment and message.event is None for message in messages[:-1])
     assert messages[-1].event == "outcome"
+
+
+async def test_time_that_is_over_ends_the_consultation_and_the_stream_says_so() -> None:
+    source = Source(EvidenceFound(()), waits=True)
+    async with aclosing(told(source.events(), anyio.current_time() + 0.05)) as messages:
+        first, last = [message async for message in messages]
+    assert (first.event, last.event, source.ended) == ("evidence", "error", "by the caller")
+    problem = data_of(last)
+    assert (problem["status"], problem["reason"]) == (504, "answer_timed_out")
 
 
 async def test_who_leaves_ends_the_consultation() -> None:

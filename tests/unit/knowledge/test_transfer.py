@@ -9,6 +9,7 @@ import pytest
 from knowledge.registry import NewVersion, Registry, RowsRefused, can_restore
 from knowledge.registry.database import SCHEMA_HEAD
 from knowledge.types import Cut, Page, PageState, Source, VersionState
+from runtime.keys import KeyRing, Role
 
 V = "a" * 64
 OLD: dict[str, list[dict[str, Any]]] = {
@@ -101,3 +102,28 @@ def test_only_schemas_of_ours_can_be_restored() -> None:
     assert can_restore(SCHEMA_HEAD)
     assert can_restore("0001")
     assert not any(map(can_restore, ("9999", "", "*", "000", "../0001", "0001_first", "²")))
+
+
+def test_keys_and_sessions_never_travel(tmp_path: Path) -> None:
+    registry = filled(tmp_path / "first")
+    text, key = KeyRing(registry.keys).create("dr.weber", Role.ADMIN, 30, "me")
+    KeyRing(registry.keys).sign_in(text)
+    (tmp_path / "rows").mkdir()
+    dumped = registry.transfer.dump(tmp_path / "rows")
+    registry.close()
+    assert not {"access_keys", "sessions"} & dumped.rows.keys()
+    assert key.id not in "".join(file.read_text() for file in (tmp_path / "rows").iterdir())
+    second = Registry.restored(tmp_path / "second", tmp_path / "rows", dumped.schema)
+    assert not second.keys.exist()
+    second.close()
+
+
+@pytest.mark.parametrize("table", ["access_keys", "sessions"])
+def test_no_file_brings_keys_along(tmp_path: Path, table: str) -> None:
+    registry = filled(tmp_path / "first")
+    (tmp_path / "rows").mkdir()
+    dumped = registry.transfer.dump(tmp_path / "rows")
+    registry.close()
+    (tmp_path / "rows" / f"{table}.jsonl").write_text("")
+    with pytest.raises(RowsRefused, match="tables are not those"):
+        Registry.restored(tmp_path / "second", tmp_path / "rows", dumped.schema)

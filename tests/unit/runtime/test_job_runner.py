@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -480,3 +481,78 @@ def test_locks_of_forgotten_jobs_go_and_those_of_known_ones_stay(
     jobs.forget("9999-01-01T00:00:00+00:00")
     runner.tidy()
     assert list(service.home.jobs.iterdir()) == []
+
+
+# --- what is kept for a time -------------------------------------------------------------------------------------------
+
+
+class Clock:
+    """Says when it is, and can be put on."""
+
+    def __init__(self) -> None:
+        self.time = datetime.now(UTC)
+
+    def __call__(self) -> datetime:
+        return self.time
+
+
+def test_a_server_that_runs_for_months_forgets_what_was_kept_for_long_enough(
+    service: KilledService, runner: JobRunner, jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runtime.job_worker, "POLL_S", 0.01)
+    clock, answers = Clock(), service.registry.answers
+    worker = JobWorker(Curator(service), clock)
+    worker.start()
+    try:
+        answers.keep("a-1", "diagnosis", 1, [])
+        days_of_jobs = timedelta(days=service.settings.job_days)
+        clock.time += days_of_jobs - timedelta(hours=2)
+        for name in ("a", "b", "c"):  # the worker has looked at the clock between the first and the last of them
+            accepted(runner, name)
+            worker.wake()
+            until(lambda: not jobs.ids())
+        assert len(jobs.ids([JobState.DONE])) == 3
+        clock.time += timedelta(hours=4)
+        until(lambda: not jobs.ids([JobState.DONE]))
+        assert answers.kept()[0] == 1
+        clock.time += timedelta(days=service.settings.answer_days) - days_of_jobs
+        until(lambda: answers.kept()[0] == 0)
+    finally:
+        assert worker.stop(30)
+
+
+def test_a_clock_that_is_put_back_stops_no_forgetting(service: KilledService, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runtime.job_worker, "POLL_S", 0.01)
+    clock = Clock()
+    tidied: list[datetime] = []
+    monkeypatch.setattr(JobRunner, "tidy", lambda _: tidied.append(clock.time))
+    worker = JobWorker(Curator(service), clock)
+    worker.start()
+    try:
+        until(lambda: len(tidied) == 1)
+        clock.time -= timedelta(days=365)
+        until(lambda: len(tidied) == 2)
+    finally:
+        assert worker.stop(30)
+
+
+def test_a_failure_to_forget_ends_no_worker(
+    service: KilledService,
+    runner: JobRunner,
+    jobs: Jobs,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def full(_: JobRunner) -> None:
+        raise StorageFailed("the disk is full")
+
+    monkeypatch.setattr(runtime.job_worker, "POLL_S", 0.01)
+    monkeypatch.setattr(JobRunner, "tidy", full)
+    accepted(runner, "a")
+    worker = JobWorker(Curator(service))
+    worker.start()
+    try:
+        until(lambda: not jobs.ids())
+    finally:
+        assert worker.stop(30)
+    assert "cannot be forgotten now: storage_failed" in caplog.text

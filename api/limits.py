@@ -1,0 +1,84 @@
+"""What one caller may ask of the service in a minute, and all callers together at one time."""
+
+import math
+import time
+
+import anyio
+from limits import RateLimitItemPerMinute
+from limits.storage import MemoryStorage
+from limits.strategies import MovingWindowRateLimiter
+from litestar import Request
+from litestar.enums import ScopeType
+from litestar.middleware import ASGIMiddleware
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.errors import AnswerTimedOut, TooBusy, TooManyRequests
+
+_UNTIL = "dermacite_answer_until"  # key in a scope
+
+
+class Rate:
+    """At most so many requests in any minute, counted by whom they are from, in this process."""
+
+    def __init__(self, per_minute: int) -> None:
+        self._item = RateLimitItemPerMinute(per_minute)
+        self._limiter = MovingWindowRateLimiter(MemoryStorage())
+
+    def spend(self, whose: str) -> None:
+        """Count one request. Raises TooManyRequests, which says when the next one is served.
+
+        A name is remembered for good: give it names that there are few of, never what a stranger sends.
+        """
+        if not self._limiter.hit(self._item, whose):
+            free = self._limiter.get_window_stats(self._item, whose).reset_time
+            after = max(1, math.ceil(free - time.time()))
+            many = f"More than {self._item.amount} requests in a minute."
+            raise TooManyRequests(f"{many} Wait {after} s before the next.", after)
+
+
+class Turns(ASGIMiddleware):
+    """Lets so many requests that compute an answer (`answers=True`) work at once; some more wait, the next is told to.
+
+    Who waits has sent no more than the head of his request: its body is read when it is his turn. A stream keeps its turn
+    to its end. Waiting, reading and computing have `seconds` together.
+    """
+
+    scopes = (ScopeType.HTTP,)
+
+    def __init__(self, at_once: int, waiting: int, seconds: float) -> None:
+        self._at_once = at_once
+        self._turns = anyio.Semaphore(at_once)
+        self._waiting = waiting
+        self._seconds = seconds
+
+    @property
+    def load(self) -> tuple[int, int]:
+        """How many requests work, and how many wait."""
+        return self._at_once - self._turns.value, self._turns.statistics().tasks_waiting
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
+        """Raises TooBusy, AnswerTimedOut."""
+        if not scope["route_handler"].opt.get("answers"):
+            await next_app(scope, receive, send)
+            return
+        if self._turns.value == 0 and self._turns.statistics().tasks_waiting >= self._waiting:
+            raise TooBusy("As many answers are being worked on, and waited for, as this service takes. Try again soon.")
+        until = anyio.current_time() + self._seconds
+        scope[_UNTIL] = until  # type: ignore[literal-required] # ours
+        with anyio.CancelScope(deadline=until) as limit:
+
+            async def begun(message: Message) -> None:
+                if message["type"] == "http.response.start":
+                    limit.deadline = math.inf  # too late for another status: a stream ends itself, see api.telling
+                await send(message)
+
+            async with self._turns:
+                await next_app(scope, receive, begun)
+        if limit.cancelled_caught:
+            raise AnswerTimedOut
+
+
+def answer_until(request: Request) -> float:  # type: ignore[type-arg]
+    """When the time of this answer is over, by the clock of the event loop; the stream of a route without turns has none."""
+    until: float = request.scope.get(_UNTIL, math.inf)  # type: ignore[call-overload]
+    return until
