@@ -37,7 +37,7 @@ async def show_consult(request: Request[Any, Any, Any], backend: NamedDependency
 
 
 def _served(settings: Settings) -> Served:
-    return Served(
-        *(getattr(settings, part) != EMBEDDED[part] for part in ("classifier", "reporter", "grouper")),
-        settings.reranker is not None,
-    )  # fmt: skip
+    classifier, reporter, grouper = (
+        getattr(settings, part) != EMBEDDED[part] for part in ("classifier", "reporter", "grouper")
+    )
+    return Served(classifier, reporter, grouper, settings.reranker is not None)
