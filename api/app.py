@@ -81,7 +81,7 @@ def create_app(service: Service, draining: Draining | None = None, *, keyless: b
             "sign_ins": _always(Rate(SIGN_INS_PER_MINUTE)),
         },
         lifespan=[_lifespan(backend, readiness, watchers.tracing)],
-        middleware=_middleware(service, turns, cookie, keyless=keyless and public_url is None),
+        middleware=_middleware(service, cookie, turns, keyless=keyless and public_url is None),
         before_send=[add_security_headers, add_hsts] if public_url else [add_security_headers],
         exception_handlers=HANDLERS,
         openapi_config=openapi_config(version("dermacite"), cookie),
@@ -95,14 +95,11 @@ def create_app(service: Service, draining: Draining | None = None, *, keyless: b
     return app
 
 
-def _middleware(service: Service, turns: Turns, cookie: str, *, keyless: bool) -> list[ASGIMiddleware]:
+def _middleware(service: Service, cookie: str, turns: Turns, *, keyless: bool) -> list[ASGIMiddleware]:
     """What a request passes on its way to a route, in this order."""
     settings = service.settings
-    return [
-        OwnNames(settings.public_url),
-        Door(lambda: service.keys, cookie, Rate(settings.requests_per_minute), keyless=keyless),
-        turns,
-    ]
+    door = Door(lambda: service.keys, cookie, Rate(settings.requests_per_minute), keyless=keyless)
+    return [OwnNames(settings.public_url), door, turns]
 
 
 def _watchers(service: Service, draining: Draining | None) -> Watchers:
