@@ -50,7 +50,11 @@ def test_a_search_shows_each_legs_share_and_its_hits_open_their_page(own_server:
     watched = open_page(f"{own_server.url}/knowledge/search")
     page = watched.page
     page.get_by_role("button", name="Search", exact=True).click()
-    assert page.get_by_label("Words", exact=True).evaluate("one => one.validationMessage").startswith("Say what to search for")
+    assert (
+        page.get_by_label("Words", exact=True)
+        .evaluate("one => one.validationMessage")
+        .startswith("Say what to search for")
+    )
     page.get_by_label("Words", exact=True).fill("flaky plaques of psoriasis")
     page.get_by_label("Results of each kind").fill("3")
     page.get_by_role("button", name="Search", exact=True).click()
