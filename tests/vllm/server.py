@@ -72,7 +72,8 @@ class VllmServer:
             self.process.wait(30)
 
     def stop(self) -> None:
-        """End it and its children: asked first, killed when it does not go."""
+        """End it and its children for good: asked first, killed when it does not go."""
+        self.client.close()
         if self.process is not None:
             with suppress(ProcessLookupError, subprocess.TimeoutExpired):
                 os.killpg(self.process.pid, signal.SIGTERM)
