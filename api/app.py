@@ -66,8 +66,10 @@ def create_app(service: Service, draining: Draining | None = None, *, keyless: b
     """
     watchers = _watchers(service, draining)
     readiness, backend = Readiness(service, lambda: watchers.draining.begun), Backend(service)
-    watchers.metrics.watch(backend, readiness)
-    public_url = service.settings.public_url
+    settings = service.settings
+    turns = Turns(settings.answers, settings.answers_waiting, settings.answer_seconds)
+    watchers.metrics.watch(backend, readiness, turns)
+    public_url = settings.public_url
     cookie = cookie_name(public_url)
     app = Litestar(
         route_handlers=_routes(service),
@@ -79,7 +81,7 @@ def create_app(service: Service, draining: Draining | None = None, *, keyless: b
             "sign_ins": _always(Rate(SIGN_INS_PER_MINUTE)),
         },
         lifespan=[_lifespan(backend, readiness, watchers.tracing)],
-        middleware=_middleware(service, cookie, keyless=keyless and public_url is None),
+        middleware=_middleware(service, cookie, turns, keyless=keyless and public_url is None),
         before_send=[add_security_headers, add_hsts] if public_url else [add_security_headers],
         exception_handlers=HANDLERS,
         openapi_config=openapi_config(version("dermacite"), cookie),
@@ -93,14 +95,11 @@ def create_app(service: Service, draining: Draining | None = None, *, keyless: b
     return app
 
 
-def _middleware(service: Service, cookie: str, *, keyless: bool) -> list[ASGIMiddleware]:
+def _middleware(service: Service, cookie: str, turns: Turns, *, keyless: bool) -> list[ASGIMiddleware]:
     """What a request passes on its way to a route, in this order."""
     settings = service.settings
-    return [
-        OwnNames(settings.public_url),
-        Door(lambda: service.keys, cookie, Rate(settings.requests_per_minute), keyless=keyless),
-        Turns(settings.answers, settings.answers_waiting, settings.answer_seconds),
-    ]
+    door = Door(lambda: service.keys, cookie, Rate(settings.requests_per_minute), keyless=keyless)
+    return [OwnNames(settings.public_url), door, turns]
 
 
 def _watchers(service: Service, draining: Draining | None) -> Watchers:

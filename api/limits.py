@@ -2,8 +2,10 @@
 
 import math
 import time
+from typing import Any
 
 import anyio
+from anyio.lowlevel import checkpoint
 from limits import RateLimitItemPerMinute
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
@@ -12,7 +14,7 @@ from litestar.enums import ScopeType
 from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.errors import AnswerTimedOut, TooBusy, TooManyRequests
+from api.errors import AnswerTimedOut, TooBusy, TooManyRequests, on_domain_error
 
 _UNTIL = "dermacite_answer_until"  # key in a scope
 
@@ -57,7 +59,7 @@ class Turns(ASGIMiddleware):
         return self._at_once - self._turns.value, self._turns.statistics().tasks_waiting
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
-        """Raises TooBusy, AnswerTimedOut."""
+        """Raises TooBusy. What takes too long is answered here: Litestar takes an answer that is late for one that began."""
         if not scope["route_handler"].opt.get("answers"):
             await next_app(scope, receive, send)
             return
@@ -69,16 +71,20 @@ class Turns(ASGIMiddleware):
 
             async def begun(message: Message) -> None:
                 if message["type"] == "http.response.start":
+                    if limit.cancel_called:  # a thread ended late: refuse it whole, rather than cut it somewhere
+                        await checkpoint()
                     limit.deadline = math.inf  # too late for another status: a stream ends itself, see api.telling
                 await send(message)
 
             async with self._turns:
                 await next_app(scope, receive, begun)
         if limit.cancelled_caught:
-            raise AnswerTimedOut
+            request: Request[Any, Any, Any] = Request(scope)
+            refusal = on_domain_error(request, AnswerTimedOut()).to_asgi_response(None, request)
+            await refusal(scope, receive, send)
 
 
-def answer_until(request: Request) -> float:  # type: ignore[type-arg]
+def answer_until(request: Request[Any, Any, Any]) -> float:
     """When the time of this answer is over, by the clock of the event loop; the stream of a route without turns has none."""
-    until: float = request.scope.get(_UNTIL, math.inf)  # type: ignore[call-overload]
+    until: float = request.scope.get(_UNTIL, math.inf)  # type: ignore[assignment] # a key of ours
     return until

@@ -175,7 +175,8 @@ class _Run:
             with self._asked.bar("comparing with the index", len(self._dataset.items)) as advance:
                 found = list(overlaps(self._first, self._dataset.items, advance))
         report = overlap_report(self._dataset, found)
-        if found or not self._folder.leaks.exists():
+        # Of a run that was begun, what the answers saw stands there too; of one that was refused, what is mended since.
+        if found or self._begun is None:
             write_whole(self._folder.leaks, as_text(report))
         if found:
             reasons = ", ".join(f"{number} {reason}" for reason, number in report["in_the_index"].items())

@@ -1,10 +1,11 @@
-"""Is this home set up to be served here? Looks at settings, folder, disk, schema, encoders, index, models and extras, and
-changes nothing. Whether what it holds is whole: runtime.doctor, which takes longer."""
+"""Is this home set up to be served here? Looks at settings, folder, disk, schema, keys, encoders, index, models and extras,
+and changes nothing. Whether what it holds is whole: runtime.doctor, which takes longer."""
 
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from stat import S_IROTH
@@ -18,11 +19,13 @@ from runtime.doctor import Check, check_encoders, check_models
 from runtime.errors import RuntimeRefused, SettingsRefused
 from runtime.extras import EXTRAS, install_command
 from runtime.home import Home
+from runtime.keys import state_of
 from runtime.service import Service, open_service
 from runtime.settings import SETTINGS_FILE, Settings, load_settings
 
 FULL: Final = 200_000_000  # bytes free; below it writes are about to fail
 ROOM: Final = 2_000_000_000  # and below this, or twice the indexes, a rebuild may not fit
+SOON: Final = timedelta(days=14)  # a key that ends within them is told
 _COPY = "stop what serves it and copy the home folder first"
 
 
@@ -122,6 +125,7 @@ def _opened(home: Path, settings: Settings, *, models: bool) -> Iterator[Finding
     """What only a service can tell. Its registry is of our schema, so opening it changes nothing."""
     service = open_service(home, settings)
     try:
+        yield _guarded("door", lambda: _door(service))
         encoders = _guarded("encoders", lambda: _of(check_encoders(service)))
         yield encoders
         if encoders.state is State.OK:
@@ -130,6 +134,26 @@ def _opened(home: Path, settings: Settings, *, models: bool) -> Iterator[Finding
             yield from map(_of, check_models(service))
     finally:
         service.close()
+
+
+def _door(service: Service) -> Finding:
+    """Who may come in, and how. Such a state as `serve` refuses is an error."""
+    public_url, keys = service.settings.public_url, service.keys.all()
+    usable = [key for key in keys if state_of(key) == "usable"]
+    where = (
+        f"behind {public_url}, whose proxy must end TLS and alone reach the port" if public_url else "this machine only"
+    )
+    if not usable and (keys or public_url):
+        state = "no key opens anything" if keys else "there are no keys"
+        return Finding("door", State.ERROR, f"{where}; {state}", "dermacite keys create --name NAME --role admin")
+    if not usable:
+        return Finding("door", State.OK, f"{where}, without keys: everybody on it may do everything")
+    soon = (datetime.now(UTC) + SOON).isoformat(timespec="seconds")
+    ending = [key.id for key in usable if key.expires_at < soon]
+    if ending:
+        detail = f"{where}; within {SOON.days} days these keys end: {', '.join(ending)}"
+        return Finding("door", State.WARNING, detail, "dermacite keys create --name NAME --role ROLE")
+    return Finding("door", State.OK, f"{where}; {len(usable)} keys")
 
 
 def _index(service: Service) -> Finding:

@@ -108,9 +108,14 @@ def unlicensed(found: Mapping[str, Distribution]) -> Iterator[Fault]:
             )
 
 
+def _field(one: Distribution, name: str) -> str:
+    [value] = one.metadata.get_all(name) or [""]
+    return str(value)
+
+
 def licences_of(one: Distribution) -> list[list[str]]:
     """All of these hold; of each, any one may be chosen. Empty where nothing is stated."""
-    expression = one.metadata.get("License-Expression")
+    expression = _field(one, "License-Expression")
     if expression:
         return [
             [choice.partition(" WITH ")[0].strip() for choice in part.split(" OR ")]
@@ -119,9 +124,7 @@ def licences_of(one: Distribution) -> list[list[str]]:
     stated = [
         line.rpartition(" :: ")[2] for line in one.metadata.get_all("Classifier") or () if line.startswith("License")
     ]
-    stated = [line for line in stated if line not in {"OSI Approved", "DFSG approved"}] or [
-        one.metadata.get("License") or ""
-    ]
+    stated = [line for line in stated if line not in {"OSI Approved", "DFSG approved"}] or [_field(one, "License")]
     return [[SAID.get(_first(line).lower(), _first(line)[:60]) for line in stated]] if any(stated) else []
 
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final
 from litestar import Request, Response, get
 from litestar.params import PathParameter
 
+from api.auth import EVERYBODY
 from api.content import etag_of, not_modified, whole
 from knowledge.errors import NotFound
 
@@ -46,7 +47,7 @@ def assets() -> Assets:
     return Assets(files, digest.hexdigest()[:16])
 
 
-@get("/assets/{version:str}/{name:str}", role="everybody", include_in_schema=False)
+@get("/assets/{version:str}/{name:str}", role=EVERYBODY, rated=False, include_in_schema=False)
 async def get_asset(
     version: Annotated[str, PathParameter()], name: Annotated[str, PathParameter()], request: Request[Any, Any, Any]
 ) -> Response[bytes]:

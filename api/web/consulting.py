@@ -6,10 +6,12 @@ from typing import Any
 from litestar import Request, Response, get
 from litestar.di import NamedDependency
 
+from api.auth import caller_of
 from api.backend import Backend
 from api.web.shell import page
 from inference.admission import MAX_NOTE
 from inference.types import MAX_PICTURES
+from runtime.keys import Role
 from runtime.models import EMBEDDED
 from runtime.settings import Settings
 
@@ -24,18 +26,18 @@ class Served:
     reranker: bool
 
 
-@get("/", role="reader", page=True, include_in_schema=False)
+@get("/", role=Role.READER, page=True, include_in_schema=False)
 async def show_consult(request: Request[Any, Any, Any], backend: NamedDependency[Backend]) -> Response[str]:
     """The form; the answer is fetched from the JSON routes."""
-    settings = backend.service.settings
+    settings, caller = backend.service.settings, caller_of(request)
     return page(
         request, "consult", max_pictures=MAX_PICTURES, max_note=MAX_NOTE, max_megabytes=settings.picture_megabytes,
-        served=_served(settings),
+        served=_served(settings), studies=caller is not None and caller.role.may(Role.RESEARCHER),
     )  # fmt: skip
 
 
 def _served(settings: Settings) -> Served:
-    return Served(
-        *(getattr(settings, part) != EMBEDDED[part] for part in ("classifier", "reporter", "grouper")),
-        settings.reranker is not None,
-    )  # fmt: skip
+    classifier, reporter, grouper = (
+        getattr(settings, part) != EMBEDDED[part] for part in ("classifier", "reporter", "grouper")
+    )
+    return Served(classifier, reporter, grouper, settings.reranker is not None)

@@ -8,6 +8,7 @@ from typing import Any, Final
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from litestar import Request, Response
 
+from api.auth import caller_of
 from api.web.asset_files import assets
 from inference.abstention import NOTICE
 
@@ -38,9 +39,14 @@ class Visitor:
     signed_in: bool = False
 
 
-def visitor(request: Request[Any, Any, Any]) -> Visitor:  # noqa: ARG001
-    """Who looks at the page that is asked for."""
-    return Visitor()
+def visitor(request: Request[Any, Any, Any]) -> Visitor:
+    """Who looks at the page that is asked for. Strangers see none but the page to sign in."""
+    caller = caller_of(request)
+    if caller is None:
+        return Visitor("", role="")
+    if caller.name is None:
+        return Visitor(role=caller.role)
+    return Visitor(caller.name, caller.role, caller.csrf or "", signed_in=caller.csrf is not None)
 
 
 def page(request: Request[Any, Any, Any], template: str, status: int = 200, **values: Any) -> Response[str]:

@@ -35,4 +35,5 @@ def coded(records: Sequence[CaseRecord]) -> list[tuple[float, float]]:
 
 def one_hot(codes: NDArray[Any], labels: NDArray[Any]) -> Rows:
     """[n, labels] 1 where code i is that label."""
-    return (codes[:, None] == labels).astype(np.float64)
+    rows: Rows = (codes[:, None] == labels).astype(np.float64)
+    return rows

@@ -24,9 +24,7 @@ def figures(run: Run, numbers: Numbers) -> Section:
     except ImportError as error:
         if (error.name or "").partition(".")[0] != "matplotlib":
             raise
-        return Section(
-            "figures", "Figures", [Text(f"Figures are left out. {not_installed('matplotlib').capitalize()}")]
-        )
+        return Section("figures", "Figures", [Text(f"Figures are left out: {not_installed('matplotlib')}")])
     blocks = [
         *_calibration(run, numbers, charts), *_coverage(run, numbers, charts), *_curves(run, numbers, charts),
         *_confusion(run, charts),

@@ -14,6 +14,11 @@ from evaluation.report.wording import NONE, counted, listed, plain, share_of, si
 ACROSS: Final = 6  # measures beside each other in a table: as many as a printed page holds
 FEW: Final = 20  # cases; an interval from fewer is too narrow
 EVERY: Final = "every arm"
+SPELLED: Final = {
+    "aurc": "AURC", "bert": "BERT", "bleu": "BLEU", "bleurt": "BLEURT", "brier": "Brier score", "cohens": "Cohen's",
+    "ece": "ECE", "f1": "F1", "l": "L", "mcc": "MCC", "meteor": "METEOR", "ndcg@5": "nDCG@5", "p50": "P50", "p95": "P95",
+    "rouge": "ROUGE",
+}  # fmt: skip
 
 
 def summary(run: Run, numbers: Numbers) -> Section:
@@ -145,7 +150,7 @@ class Notes:
 
 def called(measure: Measure) -> str:
     """A measure's name as it is read."""
-    return measure.name.replace("_", " ")
+    return " ".join(SPELLED.get(word, word) for word in measure.name.split("_"))
 
 
 def in_cell(cell: Cell, measure: Measure, notes: Notes) -> str:
@@ -162,9 +167,11 @@ def _families(run: Run, numbers: Numbers, *, times: bool) -> Iterator[Table]:
     had = [one for one in numbers.measures if (one.unit == TIMES) is times and _anywhere(numbers, one)]
     for family in dict.fromkeys(one.family for one in had):
         own = [one for one in had if one.family == family]
-        for start in range(0, len(own), ACROSS):
-            part = f" ({start // ACROSS + 1} of {-(-len(own) // ACROSS)})" if len(own) > ACROSS else ""
-            yield _family(f"{family.capitalize()}{part}", run, numbers, own[start : start + ACROSS])
+        tables = -(-len(own) // ACROSS)
+        size = -(-len(own) // tables)  # as evenly as it goes: a table of one column says little
+        for number in range(tables):
+            part = f" ({number + 1} of {tables})" if tables > 1 else ""
+            yield _family(f"{family.capitalize()}{part}", run, numbers, own[number * size : (number + 1) * size])
 
 
 def _family(caption: str, run: Run, numbers: Numbers, own: Sequence[Measure]) -> Table:

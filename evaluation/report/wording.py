@@ -4,7 +4,7 @@ from math import isnan
 from typing import Final
 
 NONE: Final = "–"
-GAP: Final = "\N{NO-BREAK SPACE}"  # an interval stays on one line
+GAP: Final = "\N{NO-BREAK SPACE}"  # an interval or a share stays on one line
 MINUS: Final = "\N{MINUS SIGN}"
 
 
@@ -38,7 +38,7 @@ def chance(p: float | None) -> str:
 
 def share_of(count: int, of: int) -> str:
     """A count with its percentage."""
-    return f"{count} ({100 * count / of:.0f} %)" if of else str(count)
+    return f"{count} ({100 * count / of:.0f}{GAP}%)" if of else str(count)
 
 
 def counted(number: int, one: str, many: str | None = None) -> str:

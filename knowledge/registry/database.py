@@ -118,8 +118,8 @@ def schema_of(file: Path) -> str | None:
         return None
     try:
         with closing(sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro", uri=True, timeout=5)) as connection:
-            [revision] = connection.execute("SELECT version_num FROM alembic_version").fetchone() or [None]
-            return revision
+            row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+            return str(row[0]) if row else None
     except sqlite3.Error as error:
         raise StorageFailed(f"the registry cannot be read: {error}. Restore it from a backup.") from error
 

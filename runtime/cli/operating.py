@@ -36,7 +36,7 @@ def serve(lazy: Lazy, host: str, port: int) -> None:
 @AS_JSON
 @click.pass_obj
 def check(lazy: Lazy, no_models: bool, as_json: bool) -> None:
-    """Look whether this machine is SET UP to serve: settings, disk, schema, encoders, index, served models, extras.
+    """Look whether this machine is SET UP to serve: settings, disk, schema, keys, encoders, index, models, extras.
 
     Changes nothing and takes seconds; before every start and after every change of settings. Exit code 1 where something
     is an error. Whether the data is whole: dermacite doctor.

@@ -1,10 +1,9 @@
 """What people do on the page on which they ask."""
 
 import json
-from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Locator, Page
+from playwright.sync_api import FilePayload, Locator, Page
 
 from tests.browser.serving import SAMPLE
 
@@ -18,16 +17,21 @@ def consultation(number: int = 0) -> dict[str, Any]:
     return {**found, "file": CONSULTATIONS / found["picture"]}
 
 
-def choose(page: Page, *files: Path | dict[str, Any]) -> None:
+def choose(page: Page, *files: FilePayload) -> None:
     """Files by the button, as a person chooses them."""
     with page.expect_file_chooser() as chooser:
         page.get_by_role("button", name="Choose pictures").click()
-    chooser.value.set_files(list(files))  # type: ignore[arg-type]
+    chooser.value.set_files(list(files))
+
+
+def payload(data: bytes, name: str = "Ms Example.png", media_type: str = "image/png") -> FilePayload:
+    """A file that a person chooses; its name is somebody's."""
+    return {"name": name, "mimeType": media_type, "buffer": data}
 
 
 def ask_by_mouse(page: Page, asked: dict[str, Any]) -> None:
     """Fills in a consultation of the sample and asks."""
-    choose(page, asked["file"])
+    choose(page, payload(asked["file"].read_bytes(), media_type="image/jpeg"))
     page.get_by_label("Note", exact=True).fill(asked["note"])
     page.get_by_label("Age", exact=True).fill(str(asked["age"]))
     page.get_by_label("Sex", exact=True).select_option(asked["sex"])

@@ -8,6 +8,8 @@ from playwright.sync_api import FilePayload, Locator, Page, expect
 from tests.browser.serving import Server
 from tests.sample import guideline
 
+expect.set_options(timeout=60_000)  # a busy machine is no failure
+
 PLACES = {"registry", "vectors", "index", "lexical", "caches", "files", "disk"}
 
 

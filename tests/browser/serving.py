@@ -54,9 +54,13 @@ def serving(home: Path, *, ready: bool = True) -> Iterator[Server]:
 
 
 @contextmanager
-def serving_here(service: Service, models: ServedModels) -> Iterator[str]:
-    """A server in a thread of this process, whose models are these doubles; its address. It closes the service."""
-    service.__dict__["models"] = models
+def serving_here(service: Service, models: ServedModels | None = None, *, ready: bool = True) -> Iterator[str]:
+    """A server in a thread of this process, with these doubles as its models; its address. It closes the service.
+
+    `ready`: it is, before anybody asks. Of one with keys only a caller with a key learns that.
+    """
+    if models is not None:
+        service.__dict__["models"] = models
     config = uvicorn.Config(create_app(service), port=0, log_config=None, ws="none", timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
@@ -66,7 +70,11 @@ def serving_here(service: Service, models: ServedModels) -> Iterator[str]:
         while not server.started and time.monotonic() < deadline:
             time.sleep(0.02)
         [listening] = server.servers[0].sockets
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        while ready and httpx.get(f"{url}/health/ready", timeout=PATIENCE_S).status_code == 503:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        yield url
     finally:
         server.should_exit = True
         thread.join()

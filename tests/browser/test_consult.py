@@ -1,17 +1,19 @@
 """Asking in a real browser: by mouse, by keyboard alone, on a phone, in the light and in the dark; and when things fail."""
 
+import io
+import json
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
+from pypdf import PdfReader
 
-from tests.browser.asking import ask_by_mouse, choose, consultation, outcome, tab_to
+from tests.browser.asking import ask_by_mouse, choose, consultation, outcome, payload, tab_to
 from tests.browser.conftest import Open
 from tests.browser.serving import Server, serving
 
 LOOKS = [("desktop", "light"), ("desktop", "dark"), ("phone", "light"), ("phone", "dark")]
 NOTICE = "not a diagnosis"
-FLAT = {"name": "Ms Example.png", "mimeType": "image/png"}
 
 
 @pytest.mark.parametrize(("size", "scheme"), LOOKS)
@@ -91,24 +93,40 @@ def test_everything_by_keyboard_alone(server: Server, open_page: Open, size: str
     expect(mark).to_be_focused()
 
 
-def test_pictures_are_pasted_and_dropped_and_taken_away(server: Server, open_page: Open) -> None:
-    page = open_page(server.url).page
+def test_pictures_are_pasted_and_dropped_and_taken_away(
+    server: Server, open_page: Open, flat: bytes, tmp_path: Path
+) -> None:
+    page = open_page(server.url, permissions=["clipboard-read", "clipboard-write"]).page
     page.evaluate(
-        """() => {
-          const files = (number) => {
-            const held = new DataTransfer();
-            for (let one = 0; one < number; one++) held.items.add(new File(["x"], `${one}.png`, { type: "image/png" }));
-            return held;
-          };
-          document.dispatchEvent(new ClipboardEvent("paste", { clipboardData: files(1), bubbles: true }));
-          document.body.dispatchEvent(new DragEvent("drop", { dataTransfer: files(4), bubbles: true, cancelable: true }));
-        }"""
+        """async (bytes) => {
+          const blob = new Blob([new Uint8Array(bytes)], { type: "image/png" });
+          await navigator.clipboard.write([new ClipboardItem({ "image/png": blob })]);
+        }""",
+        list(flat),
     )
-    expect(page.locator("#thumbnails li")).to_have_count(4)
+    page.keyboard.press("Control+V")
+    pictures = page.locator("#thumbnails li:not(.slot)")
+    expect(pictures).to_have_count(1)
+    drop(page, tmp_path, flat, 4)
+    expect(pictures).to_have_count(4)
     expect(page.locator("#pictures-told")).to_contain_text("room for 4 pictures")
     page.get_by_role("button", name="Remove picture 2").click()
-    expect(page.locator("#thumbnails li")).to_have_count(3)
+    expect(pictures).to_have_count(3)
     expect(page.get_by_role("button", name="Remove picture 1")).to_be_focused()
+
+
+def drop(page: Page, folder: Path, data: bytes, number: int) -> None:
+    """Files from outside the browser, let fall on the frame for pictures."""
+    files = [folder / f"{one}.png" for one in range(number)]
+    for file in files:
+        file.write_bytes(data)
+    box = page.locator("#drop").bounding_box()
+    assert box is not None
+    session = page.context.new_cdp_session(page)
+    held = {"items": [], "files": [str(file) for file in files], "dragOperationsMask": 1}
+    for kind in ("dragEnter", "dragOver", "drop"):
+        place = {"x": box["x"] + 20, "y": box["y"] + 20}
+        session.send("Input.dispatchDragEvent", {"type": kind, **place, "data": held})
 
 
 def test_asking_without_a_picture_says_what_is_missing(server: Server, open_page: Open) -> None:
@@ -123,8 +141,7 @@ def test_a_bad_file_is_named_by_its_number(server: Server, open_page: Open, size
     watched = open_page(server.url, size=size, scheme=scheme)
     watched.expected = {415}
     page = watched.page
-    bad = {"name": "Ms Example.jpg", "mimeType": "image/jpeg", "buffer": b"these are no pixels"}
-    choose(page, consultation()["file"], bad)
+    choose(page, payload(consultation()["file"].read_bytes()), payload(b"these are no pixels"))
     page.get_by_role("button", name="Ask", exact=True).click()
     problem = page.locator("#answer .problem")
     expect(problem).to_contain_text("Picture 2: The file is not a picture")
@@ -141,7 +158,7 @@ def test_a_picture_that_shows_nothing_is_declined_with_what_would_help(
 ) -> None:
     watched = open_page(server.url)
     page = watched.page
-    choose(page, {**FLAT, "buffer": flat})
+    choose(page, payload(flat))
     page.get_by_role("button", name="Ask", exact=True).click()
     assert outcome(page).get_attribute("data-outcome") == "abstention"
     expect(outcome(page)).to_contain_text("Send a sharp, evenly lit photograph")
@@ -154,7 +171,7 @@ def test_what_is_switched_is_sent_and_said(server: Server, open_page: Open) -> N
     page.get_by_text("Researcher's view").click()
     page.get_by_label("Guideline passages").uncheck()
     page.get_by_label("Cases shown (K)").fill("2")
-    page.get_by_label("Share of the picture (alpha)").fill("1")
+    page.get_by_label("Picture against note (alpha)").fill("1")
     expect(page.locator("#options-changed")).to_have_text("(3 switched)")
     ask_by_mouse(page, consultation())
     outcome(page)
@@ -166,7 +183,7 @@ def test_what_is_switched_is_sent_and_said(server: Server, open_page: Open) -> N
     expect(page.locator("#options-changed")).to_have_text("")
 
 
-def test_an_answer_is_copied_and_printed_with_its_notice(server: Server, open_page: Open) -> None:
+def test_an_answer_is_copied_saved_and_printed_with_its_notice(server: Server, open_page: Open) -> None:
     watched = open_page(server.url, permissions=["clipboard-read", "clipboard-write"])
     page = watched.page
     asked = consultation()
@@ -178,19 +195,26 @@ def test_an_answer_is_copied_and_printed_with_its_notice(server: Server, open_pa
     assert text.startswith("Research use")
     assert "1. psoriasis" in text
     assert asked["note"] not in text
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="FHIR").click()
+    bundle = json.loads(saved.value.path().read_text("utf-8"))
+    assert bundle["resourceType"] == "Bundle"
+    assert saved.value.suggested_filename == f"dermacite-{bundle['id']}.json"
     page.emulate_media(media="print")
-    expect(page.locator(".print-notice")).to_be_visible()
     expect(page.locator(".notice")).to_contain_text(NOTICE)
     expect(page.locator("#question")).to_be_hidden()
     expect(page.locator(".on-paper img")).to_be_visible()
     watched.settle("consult-print")
+    sheets = PdfReader(io.BytesIO(page.pdf())).pages
+    assert all(NOTICE in sheet.extract_text() for sheet in sheets)
+    assert len(sheets) > 1
 
 
 def test_a_service_that_went_away(sample_home: Path, open_page: Open) -> None:
     with serving(sample_home) as lone:
         watched = open_page(lone.url)
         page = watched.page
-        choose(page, consultation()["file"])
+        choose(page, payload(consultation()["file"].read_bytes()))
         lone.kill()
         watched.cut_off = True
         page.get_by_role("button", name="Ask", exact=True).click()

@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 
 from inference.admission import ServedModels
 from runtime.service import Service
-from tests.browser.asking import ask_by_mouse, choose, consultation, outcome
+from tests.browser.asking import ask_by_mouse, choose, consultation, outcome, payload
 from tests.browser.conftest import Open
 from tests.browser.serving import serving, serving_here
 from tests.fakes import FakeEngine, naming, served
@@ -68,7 +68,7 @@ def test_a_contradiction_is_no_diagnosis_and_every_voice_is_shown(
     with serving_here(own_service, models("psoriasis")) as url:
         watched = open_page(url)
         page = watched.page
-        choose(page, {"name": "p.png", "mimeType": "image/png", "buffer": draw("nevus", 9)})
+        choose(page, payload(draw("nevus", 9)))
         page.get_by_role("button", name="Ask", exact=True).click()
         expect(outcome(page).locator(".badge")).to_have_text("the voices contradict each other")
         rows = page.locator("[aria-labelledby=voices-title] tr")
@@ -84,7 +84,7 @@ def test_a_model_s_text_stands_with_what_the_evidence_says_of_it(
     with serving_here(own_service, models("psoriasis")) as url:
         watched = open_page(url, scheme="dark")
         page = watched.page
-        choose(page, {"name": "p.png", "mimeType": "image/png", "buffer": draw("psoriasis", 9)})
+        choose(page, payload(draw("psoriasis", 9)))
         page.get_by_role("button", name="Ask", exact=True).click()
         outcome(page)
         written = page.locator("[aria-labelledby=narrative-title]")
@@ -95,9 +95,11 @@ def test_a_model_s_text_stands_with_what_the_evidence_says_of_it(
 
 
 def test_a_question_is_stopped(own_service: Service, draw: Callable[[str, int], bytes], open_page: Open) -> None:
-    with serving_here(own_service, models("psoriasis", delay=600)) as url:
-        page = open_page(url).page
-        choose(page, {"name": "p.png", "mimeType": "image/png", "buffer": draw("psoriasis", 9)})
+    with serving_here(own_service, models("psoriasis", delay=600), ready=False) as url:
+        watched = open_page(url)
+        watched.expected, watched.cut_off = {503}, True  # it is never ready: its model does not answer in time
+        page = watched.page
+        choose(page, payload(draw("psoriasis", 9)))
         page.get_by_role("button", name="Ask", exact=True).click()
         expect(page.locator("#steps [aria-current=step]")).to_have_count(1)
         page.get_by_role("button", name="Stop").click()

@@ -50,8 +50,12 @@ def test_a_search_shows_each_legs_share_and_its_hits_open_their_page(own_server:
     watched = open_page(f"{own_server.url}/knowledge/search")
     page = watched.page
     page.get_by_role("button", name="Search", exact=True).click()
-    assert page.get_by_label("Words").evaluate("one => one.validationMessage").startswith("Say what to search for")
-    page.get_by_label("Words").fill("flaky plaques of psoriasis")
+    assert (
+        page.get_by_label("Words", exact=True)
+        .evaluate("one => one.validationMessage")
+        .startswith("Say what to search for")
+    )
+    page.get_by_label("Words", exact=True).fill("flaky plaques of psoriasis")
     page.get_by_label("Results of each kind").fill("3")
     page.get_by_role("button", name="Search", exact=True).click()
     hits = page.locator("section:has(h2:text('Passages')) .hits > li")
@@ -65,7 +69,7 @@ def test_a_search_shows_each_legs_share_and_its_hits_open_their_page(own_server:
     expect(page.locator("g.quote rect").first).to_be_visible()
 
     page.goto(f"{own_server.url}/knowledge/search")
-    page.get_by_label("Words").fill("psoriasis")
+    page.get_by_label("Words", exact=True).fill("psoriasis")
     page.get_by_text("Filters", exact=True).click()
     page.get_by_label("Jurisdiction").fill("nowhere; nor here")
     page.get_by_label("Label").fill("psoriasis")
@@ -93,7 +97,7 @@ def test_a_dataset_is_reported_retired_restored_and_deleted(own_server: Server, 
     watched.settle("datasets")
     page.get_by_role("link", name="sample").click()
     expect(page.get_by_role("region", name="Cases by label and skin tone").get_by_role("row").first).to_be_visible()
-    expect(page.get_by_role("table", name="Licences and their terms")).to_contain_text("CC0-1.0")
+    expect(page.get_by_role("table", name="Licences and their terms")).to_contain_text("Apache-2.0")
     watched.settle("dataset")
     page.get_by_role("button", name="Retire").click()
     confirm(page, "Retire")

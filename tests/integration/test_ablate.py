@@ -310,5 +310,5 @@ def test_without_the_extra_every_command_says_what_is_missing_and_how_to_install
     written = (tmp_path / "scored" / "report.md").read_text("utf-8")
     for library in ("nltk", "rouge_score", "sacrebleu"):
         assert f"{library} is not installed: {escaped(INSTALL)}" in written
-    assert "Figures are left out. Matplotlib is not installed" in written
+    assert "Figures are left out: matplotlib is not installed" in written
     assert "matplotlib" not in command("evaluate", "rescore", theirs, "--out", tmp_path / "scored").stderr

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 from knowledge.registry import SCHEMA_HEAD, Registry
 from retrieval.index import CURRENT
-from runtime import checking, extras
+from runtime import extras
 from runtime.cli import main
 from runtime.service import Service
 from tests.misbehaving_server import says
@@ -132,14 +132,14 @@ def test_an_encoder_that_is_not_here_is_named(home: Path, monkeypatch: pytest.Mo
 
 @pytest.mark.parametrize(("free", "state", "code"), [(10**12, "ok", 0), (10**9, "warning", 0), (10**8, "error", 1)])
 def test_a_full_disk_is_told(home: Path, monkeypatch: pytest.MonkeyPatch, free: int, state: str, code: int) -> None:
-    monkeypatch.setattr(checking.shutil, "disk_usage", lambda _: Usage(10**12, 0, free))
+    monkeypatch.setattr("runtime.checking.shutil.disk_usage", lambda _: Usage(10**12, 0, free))
     assert findings(home, code)["disk"]["state"] == state
 
 
 def test_a_missing_extra_is_no_error_unless_a_setting_needs_it(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     absent = extras.Extra("a part", ("a_module_that_is_not_there",))
     for name in ("tracing", "ocr", "heic"):
-        monkeypatch.setitem(extras.EXTRAS, name, absent)  # type: ignore[arg-type] # a dictionary in truth
+        monkeypatch.setitem(extras.EXTRAS, name, absent)
     found = findings(home, 0)
     assert [found[f"extra {name}"]["state"] for name in ("tracing", "ocr", "heic")] == ["ok", "warning", "ok"]
     monkeypatch.setenv("DERMACITE_OTLP_ENDPOINT", "http://127.0.0.1:4318")
@@ -170,3 +170,35 @@ def test_a_key_that_everybody_can_read_is_told(served: Path) -> None:
     assert "k-very-secret" not in result.output
     (served / "settings.toml").chmod(0o600)
     assert "secrets" not in findings(served, 0, "--no-models")
+
+
+# --- the door ------------------------------------------------------------------------------------------------------------
+
+
+def key(home: Path, days: int = 90) -> str:
+    made = CliRunner().invoke(
+        main, ["--home", str(home), "keys", "create", "--name", "ann", "--role", "admin", "--days", str(days), "--json"]
+    )
+    return str(json.loads(made.stdout)["id"])
+
+
+def test_without_keys_this_machine_is_told_what_that_means(home: Path) -> None:
+    assert findings(home, 0)["door"]["detail"] == "this machine only, without keys: everybody on it may do everything"
+
+
+def test_a_public_address_without_keys_is_an_error(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DERMACITE_PUBLIC_URL", "https://derm.example")
+    door = findings(home, 1)["door"]
+    assert "there are no keys" in door["detail"]
+    assert door["mend"].startswith("dermacite keys create")
+    key(home)
+    door = findings(home, 0)["door"]
+    assert door["detail"] == "behind https://derm.example, whose proxy must end TLS and alone reach the port; 1 keys"
+
+
+def test_keys_that_end_soon_or_open_nothing_are_told(home: Path) -> None:
+    ending = key(home, days=3)
+    door = findings(home, 0)["door"]
+    assert (door["state"], ending in door["detail"]) == ("warning", True)
+    CliRunner().invoke(main, ["--home", str(home), "keys", "revoke", ending])
+    assert "no key opens anything" in findings(home, 1)["door"]["detail"]

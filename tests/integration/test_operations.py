@@ -50,10 +50,18 @@ def test_consultations_are_counted_by_their_outcome(own_service: Service, draw: 
     use(own_service, failing)
     with TestClient(create_app(own_service), base_url=HERE) as client:
         picture = draw("psoriasis", 7)
-        assert diagnose(client, picture, note=SECRET, on_engine_failure="exemplar").json()["outcome"] == "diagnosis"
-        assert diagnose(client, picture, note=SECRET, on_engine_failure="abstain").json()["outcome"] == "abstention"
+        assert (
+            diagnose(client, picture, note=SECRET, options={"on_engine_failure": "exemplar"}).json()["outcome"]
+            == "diagnosis"
+        )
+        assert (
+            diagnose(client, picture, note=SECRET, options={"on_engine_failure": "abstain"}).json()["outcome"]
+            == "abstention"
+        )
         assert diagnose(client, picture, note=SECRET).status_code == 503
-        assert diagnose(client, picture, note=SECRET, references=99).status_code == 400  # never became a consultation
+        assert (
+            diagnose(client, picture, note=SECRET, options={"references": 99}).status_code == 400
+        )  # never became a consultation
         assert samples(client, "dermacite_consultations_total") == {
             ("diagnosis", ""): 1, ("abstention", "engine_unreachable"): 1, ("failed", "engine_unreachable"): 1,
         }  # fmt: skip
@@ -105,7 +113,7 @@ def test_spans_tell_the_way_of_a_consultation_and_nothing_of_it(own_service: Ser
         service = traced(own_service, receiver.url)
         use(service, models(fails={"complete": EngineUnreachable(SECRET), "score": EngineUnreachable(SECRET)}))
         with TestClient(create_app(service), base_url=HERE) as client:
-            words = {"request": json.dumps({"note": SECRET, "on_engine_failure": "exemplar"})}
+            words = {"request": json.dumps({"note": SECRET, "options": {"on_engine_failure": "exemplar"}})}
             files = [("images", (f"{SECRET}.png", draw("psoriasis", 7), "image/png"))]
             assert client.post(f"/v1/diagnoses?q={SECRET}", files=files, data=words).status_code == 200
             client.get(f"/v1/documents/{SECRET}")
@@ -128,7 +136,7 @@ def test_spans_tell_the_way_of_a_consultation_and_nothing_of_it(own_service: Ser
 
 def test_traces_without_their_packages_name_the_command(own_service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     absent = extras.Extra("traces", ("a_module_that_is_not_there",))
-    monkeypatch.setitem(extras.EXTRAS, "tracing", absent)  # type: ignore[arg-type] # a dictionary in truth
+    monkeypatch.setitem(extras.EXTRAS, "tracing", absent)
     service = traced(own_service, "http://127.0.0.1:4318")
     with pytest.raises(SettingsRefused, match=r'--editable "\.\[tracing\]"'):
         create_app(service)
@@ -205,7 +213,7 @@ def consulting(home: Path, model: SlowModel, drain_seconds: float) -> Iterator[S
 
 
 def ask(server: Server, picture: bytes, **headers: str) -> httpx.Response:
-    words = {"request": json.dumps({"on_engine_failure": "exemplar"})}
+    words = {"request": json.dumps({"options": {"on_engine_failure": "exemplar"}})}
     return httpx.post(f"{server.url}/v1/diagnoses", files={"images": picture}, data=words, headers=headers, timeout=60)
 
 

@@ -86,4 +86,7 @@ def test_the_proxy_takes_what_the_service_takes() -> None:
     largest = re.search(r"client_max_body_size (\d+)m;", block("nginx"))
     assert largest is not None
     assert int(largest[1]) >= 4 * Settings.model_fields["pdf_megabytes"].default + 1
+    patience = re.search(r"proxy_read_timeout (\d+)s;", block("nginx"))
+    assert patience is not None
+    assert int(patience[1]) > Settings.model_fields["answer_seconds"].default
     assert "proxy_buffering off;" in block("nginx")

@@ -11,6 +11,7 @@ from litestar.testing import TestClient
 from api.app import create_app
 from api.web.asset_files import assets
 from inference.abstention import NOTICE
+from runtime.keys import Role
 from runtime.service import Service
 
 WEB = Path(__file__).parents[2] / "api" / "web"
@@ -69,6 +70,18 @@ def test_nothing_else_is_an_asset(client: TestClient[Litestar], address: str) ->
     assert client.get(address.replace("VERSION", assets().version)).status_code == 404
 
 
+def test_a_stranger_gets_the_look_of_a_page_and_nothing_of_the_service(empty_service: Service) -> None:
+    empty_service.keys.create("dr.weber", Role.READER, 30, "tests")
+    with TestClient(create_app(empty_service), base_url="http://127.0.0.1") as client:
+        assert client.get(assets().address("base.css")).status_code == 200
+        away = client.get("/", follow_redirects=False)
+        assert (away.status_code, away.headers["location"]) == (303, "/sign-in")
+        asked = client.get("/sign-in")
+        assert asked.status_code == 200
+        assert 'href="/knowledge"' not in asked.text
+        assert 'name="csrf-token" content=""' in asked.text
+
+
 def test_modules_import_only_modules_that_are_there() -> None:
     for name, data in assets().files.items():
         for imported in re.findall(r'from "([^"]+)"', data.decode()):
@@ -82,6 +95,10 @@ def test_texts_become_markup_nowhere() -> None:
                 r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|new Function", data.decode()
             ), name
     assert not any("|safe" in one.read_text("utf-8").replace(" ", "") for one in (WEB / "templates").iterdir())
+
+
+def test_the_foot_of_a_printed_page_says_the_notice() -> None:
+    assert f'content: "{NOTICE.partition(". ")[0]}."' in assets().files["base.css"].decode()
 
 
 def test_what_pages_weigh() -> None:

@@ -108,6 +108,7 @@ function warnings({ warnings: told, trace }) {
 /** Who says what, side by side: nothing is hidden where they differ. */
 function voices(answer) {
   const { neighbours, disease, group } = answer.opinions;
+  if (answer.ledger.length === 0 && !disease && !group) return null; // it never came to that
   const rows = [
     ["Reference cases", neighbours.length ? shownLabel(neighbours[0]) : "none", neighbours[0]?.probability],
     disease && [`Model ${disease.profile}`, disease.stated ?? "named nothing", disease.shares[0]?.probability, aside(disease)],

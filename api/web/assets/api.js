@@ -80,7 +80,7 @@ export function explained(error) {
   return element(
     "div", { class: "problem", role: "alert", "data-reason": problem.reason },
     element("p", {}, element("strong", {}, problem.title)),
-    element("p", {}, problem.reason === "signed_out" ? signIn() : problem.detail),
+    element("p", {}, problem.status === 401 && location.pathname !== "/sign-in" ? signIn() : problem.detail),
     several && element("ul", {}, faults.map((one) => element("li", {}, where(one), one.detail))),
     problem.retry_after && element("p", {}, `Try again in ${problem.retry_after} s.`),
     problem.instance && element("p", { class: "quiet small" }, `For the operator: ${problem.instance}`),
@@ -114,8 +114,7 @@ async function problemOf(response) {
   const spare = { title: `The service answered ${response.status}`, detail: "Try again; if it stays so, tell the operator." };
   const after = response.headers.get("retry-after");
   const told = (response.headers.get("content-type") ?? "").includes("json") ? await response.json().catch(() => ({})) : {};
-  const problem = { ...spare, ...(after ? { retry_after: Number(after) } : {}), ...told, status: response.status };
-  return response.status === 401 ? { ...problem, reason: "signed_out" } : problem;
+  return { ...spare, ...(after ? { retry_after: Number(after) } : {}), ...told, status: response.status };
 }
 
 function eventOf(block) {

@@ -18,6 +18,8 @@ const { maxPictures, maxMegabytes, groups } = form.dataset;
 const pane = new EvidencePane();
 const progress = new Progress(groups === "true");
 const pictures = new Pictures(Number(maxPictures), Number(maxMegabytes), () => {});
+const AGAIN_S = [4, 8, 16]; // waits between looking whether a service that was not ready is
+
 let running = null;
 let kept = []; // addresses of the pictures that the shown answer is about
 
@@ -36,12 +38,12 @@ async function answerQuestion() {
   begin();
   const question = questionOf();
   try {
-    const answer = await told(question, running.signal);
-    show(answer, question);
+    show(await told(question, running.signal), question);
   } catch (error) {
     fail(error);
   } finally {
     running = null;
+    if (document.activeElement === stop) find("#answer-title").focus();
     stop.disabled = true;
     find("#ask").removeAttribute("aria-disabled");
     shown.removeAttribute("aria-busy");
@@ -50,7 +52,7 @@ async function answerQuestion() {
 
 function mayAsk() {
   if (pictures.count === 0) {
-    fill(find("#pictures-told"), element("p", { class: "problem" }, "Add at least one picture first."));
+    fill(find("#pictures-told"), element("p", { class: "fault" }, "Add at least one picture first."));
     find("#choose").focus();
     return false;
   }
@@ -71,21 +73,23 @@ function begin() {
   if (matchMedia("(max-width: 56rem)").matches) find("#answer-section").scrollIntoView();
 }
 
-/** The answer, with progress told on the way. */
+/** The answer and its FHIR Bundle, with progress told on the way. */
 async function told(question, signal) {
   let answer = null;
+  let bundle = null;
   for await (const { name, data } of askEvents("/v1/diagnoses", { method: "POST", body: bodyOf(question), signal })) {
     if (name === "error") throw new Refused(data);
     progress.heard(name, data);
+    if (name === "fhir") bundle = data;
     if (name === "outcome") answer = data;
   }
   if (answer === null) throw brokenOff();
-  return answer;
+  return { answer, bundle };
 }
 
 function questionOf() {
   const given = new FormData(form);
-  const request = {};
+  const request = { fhir: true };
   for (const name of ["note", "sex", "body_site"]) if (given.get(name).trim()) request[name] = given.get(name).trim();
   if (given.get("age")) request.age = Number(given.get("age"));
   const options = optionsOf();
@@ -99,13 +103,13 @@ function bodyOf({ files, request }) {
   return body;
 }
 
-function show(answer, question) {
+function show({ answer, bundle }, question) {
   kept = question.files.map((file) => URL.createObjectURL(file));
   const line = lineOf(question);
   pane.reset(answer, kept);
   fill(shown, ...shownAnswer(answer, { asked: askedOf(line, question), open: (...what) => pane.open(...what) }));
   said.textContent = saidAnswer(answer);
-  fill(find("#actions"), actions(answer, line));
+  fill(find("#actions"), actions(answer, bundle, line));
 }
 
 function fail(error) {
@@ -137,7 +141,7 @@ function askedOf(line, { request }) {
   );
 }
 
-function actions(answer, line) {
+function actions(answer, bundle, line) {
   const copied = element("button", { type: "button" }, "Copy as text");
   copied.addEventListener("click", async () => {
     try {
@@ -148,7 +152,15 @@ function actions(answer, line) {
     }
     setTimeout(() => { copied.textContent = "Copy as text"; }, 2000);
   });
-  return [copied, element("button", { type: "button", onclick: () => window.print() }, "Print")];
+  const button = (name, onclick) => element("button", { type: "button", onclick }, name);
+  return [copied, button("Print", () => window.print()), button("FHIR", () => save(bundle))];
+}
+
+/** Saves a Bundle as a file; its name says nothing of the patient. */
+function save(bundle) {
+  const address = URL.createObjectURL(new Blob([JSON.stringify(bundle, null, 1)], { type: "application/fhir+json" }));
+  element("a", { href: address, download: `dermacite-${bundle.id}.json` }).click();
+  setTimeout(() => URL.revokeObjectURL(address), 60_000); // when it is saved for certain
 }
 
 function clear() {
@@ -170,15 +182,28 @@ function forget() {
   pane.reset();
 }
 
-/** Before anything is asked: whether the service can answer at all. */
+/** Before anything is asked: whether the service can answer at all. One that only just started is asked again. */
 async function rest() {
-  fill(shown, element("p", { class: "quiet" }, "Add a picture and ask. The answer comes with every piece of evidence it rests on, or says why there is none."));
-  const waiting = shown.firstChild;
+  const inviting = element("p", { class: "quiet" }, "Add a picture and ask. The answer comes with every piece of evidence it rests on, or says why there is none.");
+  const place = element("div", {}, inviting);
+  fill(shown, place);
+  for (const seconds of AGAIN_S) {
+    const told = await unready();
+    if (!place.isConnected) return;
+    fill(place, told ?? inviting);
+    if (told === null) return;
+    await new Promise((done) => setTimeout(done, 1000 * seconds));
+  }
+}
+
+/** What keeps the service from answering, or null. */
+async function unready() {
   try {
     await ask("/health/ready");
+    return null;
   } catch (error) {
-    if (!waiting.isConnected) return;
     const problem = error instanceof Refused && error.problem.problem;
-    fill(shown, problem ? element("div", { class: "told", "data-reason": "not_ready" }, element("p", {}, element("strong", {}, "This service is not ready")), element("p", {}, problem)) : explained(error));
+    if (!problem) return explained(error);
+    return element("div", { class: "told", "data-reason": "not_ready" }, element("p", {}, element("strong", {}, "This service is not ready")), element("p", {}, problem));
   }
 }

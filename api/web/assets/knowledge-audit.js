@@ -16,7 +16,7 @@ const form = find("#filter");
 function asked(before) {
   const query = new URLSearchParams({ newest_first: "true", limit: AT_ONCE });
   for (const name of ["item", "actor", "action"]) {
-    const value = form.elements[name].value.trim();
+    const value = find(`#${name}`).value.trim();
     if (value) query.set(name, value);
   }
   if (before) query.set("before", before);
@@ -55,7 +55,7 @@ function further(made, entries) {
   return button;
 }
 
-form.elements.item.value = new URLSearchParams(location.search).get("item") ?? "";
+find("#item").value = new URLSearchParams(location.search).get("item") ?? "";
 form.addEventListener("submit", (event) => {
   event.preventDefault();
   shown(find("#entries"), load);

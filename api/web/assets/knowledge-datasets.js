@@ -78,8 +78,7 @@ async function remove(dataset) {
   });
   if (!sure) return;
   const receipt = casesReceipt(await askJson(routeOf(dataset.name), { method: "DELETE" }));
-  fill(find("#receipts"), receipt);
-  fill(region, element("p", {}, link("/knowledge/datasets", "To the other datasets")));
+  fill(region, receipt, element("p", {}, link("/knowledge/datasets", "To the other datasets")));
   receipt.focus();
 }
 

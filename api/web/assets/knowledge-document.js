@@ -7,7 +7,7 @@ import { deed, given, may, shown, told } from "./knowledge-page.js";
 import { badge, bullets, folded, link } from "./knowledge-parts.js";
 import { table } from "./knowledge-tables.js";
 import {
-  approve, describe, nameOf, removeDocument, removeVersion, retire, sourceFacts, stateBadges,
+  approve, describe, extent, nameOf, removeDocument, removeVersion, retire, sourceFacts, stateBadges,
 } from "./knowledge-version.js";
 import { PAGE_STATES, bytes, deedBy, short, stateWord } from "./knowledge-words.js";
 
@@ -71,7 +71,7 @@ function row(detail, version, current) {
     [stateBadges(version), shownAbove],
     deedBy(version.created_at, version.added_by),
     deedBy(version.approved_at, version.approved_by),
-    `${version.page_count} pages, ${version.passage_count} passages, ${bytes(version.bytes)}`,
+    `${extent(version)}, ${bytes(version.bytes)}`,
     element("div", { class: "row" }, actions(detail, version, current)),
   ];
 }
@@ -108,9 +108,7 @@ async function gone(detail, deletion, all = true) {
   const receipt = await deletion;
   if (!receipt) return;
   const proof = documentReceipt(detail.source.title, receipt);
-  if (all) fill(region, element("p", {}, link("/knowledge", "To the other guidelines")));
-  else await reload();
-  fill(find("#receipts"), proof);
+  fill(region, proof, all ? element("p", {}, link("/knowledge", "To the other guidelines")) : await load());
   proof.focus();
 }
 

@@ -1,7 +1,7 @@
 // One version of a guideline: its state in words, what is known of its source, and what can be done with it.
 
 import { askJson } from "./api.js";
-import { element } from "./dom.js";
+import { counted, element } from "./dom.js";
 import { confirmed } from "./knowledge-dialogs.js";
 import { badge, facts } from "./knowledge-parts.js";
 import { sourceFields } from "./knowledge-source.js";
@@ -24,6 +24,11 @@ export function nameOf(version) {
   return `version ${version.number} of “${version.source.title}”`;
 }
 
+/** "3 pages, 1 passage". */
+export function extent(version) {
+  return `${counted(version.page_count, "page")}, ${counted(version.passage_count, "passage")}`;
+}
+
 /** What is known of a source; what is not known is not there. */
 export function sourceFacts(source) {
   const told = ORDER.map(([name, words]) => [words, Array.isArray(source[name]) ? source[name].join(", ") : source[name]]);
@@ -39,7 +44,7 @@ export async function approve(version, current) {
   const sure = await confirmed({
     title: `Put ${nameOf(version)} in force?`,
     lines: [
-      `It has ${version.passage_count} passages. From now on they are found by searches and cited in answers.`,
+      `${extent(version)}. From now on they are found by searches and cited in answers.`,
       takes ? `Version ${current.number}, in force now, is superseded in the same step.` : "No other version is in force.",
     ],
     action: "Put in force",
@@ -65,7 +70,7 @@ export async function removeVersion(version, last) {
   const sure = await confirmed({
     title: `Delete ${nameOf(version)}?`,
     lines: [
-      `Its file, ${version.page_count} pages and all ${version.passage_count} passages go for good, from every index too.`,
+      `Its file, ${extent(version)} go for good, from every index too.`,
       last ? "It is the last version: the guideline goes with it." : "Other versions stay.",
       "Answers that cited it can no longer be checked. To hide it only, take it out of use instead.",
     ],
@@ -77,10 +82,12 @@ export async function removeVersion(version, last) {
 /** Ask, then delete a guideline with all versions for good. Resolves to the receipt. */
 export async function removeDocument(detail) {
   const passages = detail.versions.reduce((sum, one) => sum + one.passage_count, 0);
+  const number = counted(detail.versions.length, "version");
+  const files = detail.versions.length === 1 ? "its file" : "their files";
   const sure = await confirmed({
     title: `Delete the guideline “${detail.source.title}”?`,
     lines: [
-      `All ${detail.versions.length} versions with ${passages} passages and their files go for good, from every index too.`,
+      `Its ${number} with ${counted(passages, "passage")} and ${files} go for good, from every index too.`,
       "Answers that cited it can no longer be checked. To hide it only, take its version out of use instead.",
     ],
     action: "Delete the guideline", danger: true,

@@ -18,6 +18,7 @@ export class Pictures {
     this.#megabytes = megabytes;
     this.#changed = changed;
     this.#listen();
+    this.#show();
   }
 
   get count() {
@@ -41,7 +42,7 @@ export class Pictures {
       else this.#held.push({ file, url: URL.createObjectURL(file), fault: null });
     }
     this.#show();
-    fill(this.#told, said.map((one) => element("p", { class: "told" }, one)));
+    fill(this.#told, said.map((one) => element("p", { class: "fault" }, one)));
   }
 
   /** Marks those that the service could not use; `faults` count from 1. */
@@ -94,25 +95,23 @@ export class Pictures {
     const [gone] = this.#held.splice(number - 1, 1);
     URL.revokeObjectURL(gone.url);
     this.#show();
+    fill(this.#told);
     (this.#list.querySelectorAll("button")[Math.max(0, number - 2)] ?? find("#choose")).focus();
   }
 
+  /** Empty places are shown too: what comes later moves nothing. */
   #show() {
-    fill(this.#list, this.#held.map((one, place) => this.#thumbnail(one, place + 1)));
+    const empty = Array.from({ length: this.#most - this.count }, () => element("li", { class: "slot", "aria-hidden": "true" }));
+    fill(this.#list, this.#held.map((one, place) => this.#thumbnail(one, place + 1)), empty);
     this.#changed(this.count);
   }
 
   #thumbnail({ file, url, fault }, number) {
-    const image = element("img", { src: url, alt: `Picture ${number}`, width: 88, height: 88 });
-    image.addEventListener("error", () => image.replaceWith(element("span", { class: "no-preview" }, "no preview")));
+    const told = `Picture ${number}, ${size(file.size)}${fault ? `, refused: ${fault}` : ""}`;
+    const image = element("img", { src: url, alt: told, title: told });
+    image.addEventListener("error", () => image.replaceWith(element("span", { class: "no-preview", title: told }, "no preview")));
     const remove = { type: "button", class: "plain", "aria-label": `Remove picture ${number}`, onclick: () => this.#remove(number) };
-    return element(
-      "li", { class: fault ? "bad" : false },
-      image,
-      element("span", { class: "small" }, `${number} `, element("span", { class: "quiet" }, size(file.size))),
-      element("button", remove, "Remove"),
-      fault && element("p", { class: "fault" }, fault),
-    );
+    return element("li", { class: fault ? "bad" : false }, image, element("button", remove, "Remove"));
   }
 }
 

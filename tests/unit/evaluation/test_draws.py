@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from evaluation.measures.measured import Measured, OfCounts, OfSums, Rows
 from evaluation.measures.registry import MEASURES
@@ -45,7 +46,7 @@ def measured(arm: str, name: str) -> Measured:
     return score(records(arm), arm)[name]
 
 
-def copied(tables: Sequence[Rows], combine: OfCounts, members: list[Rows]) -> Rows:
+def copied(tables: Sequence[Rows], combine: OfCounts, members: Sequence[NDArray[np.intp]]) -> Rows:
     """The slow way: the rows of every sample of the clusters copied out, and combined by themselves."""
     source = np.random.default_rng(resampling.SEED)
     found = np.empty((len(tables), SAMPLES_OF_COUNTS))
