@@ -98,11 +98,8 @@ def create_app(service: Service, draining: Draining | None = None, *, keyless: b
 def _middleware(service: Service, cookie: str, turns: Turns, *, keyless: bool) -> list[ASGIMiddleware]:
     """What a request passes on its way to a route, in this order."""
     settings = service.settings
-    return [
-        OwnNames(settings.public_url),
-        Door(lambda: service.keys, cookie, Rate(settings.requests_per_minute), keyless=keyless),
-        turns,
-    ]
+    door = Door(lambda: service.keys, cookie, Rate(settings.requests_per_minute), keyless=keyless)
+    return [OwnNames(settings.public_url), door, turns]
 
 
 def _watchers(service: Service, draining: Draining | None) -> Watchers:

@@ -82,7 +82,7 @@ async def diagnose(
     consultation, options = data.request.consultation(pictures), data.request.diagnosis_options()
     pipeline.admit(consultation, options)
     form = wanted(request, data.request)
-    as_fhir = AsFhir(backend, own_address(request), pictures, data.request.patient) if form.fhir else None
+    as_fhir = AsFhir(backend, own_address(request, backend), pictures, data.request.patient) if form.fhir else None
     if form.streamed:
         return ServerSentEvent(told(pipeline.events(consultation, options), as_fhir, answer_until(request)))
     answer = await unless_left(request, partial(pipeline.diagnose, consultation, options))

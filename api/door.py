@@ -5,7 +5,7 @@ It is a middleware and no guard, so that nothing of a stranger's request is read
 
 import hmac
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import anyio
 import anyio.to_thread
@@ -17,7 +17,7 @@ from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 from litestar.middleware import ASGIMiddleware
 from litestar.plugins import ReceiveRoutePlugin
 from litestar.routes import BaseRoute, HTTPRoute
-from litestar.types import ASGIApp, Receive, Scope, Send
+from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
 from api.auth import EVERYBODY, SIGN_IN, Caller, must_be
 from api.errors import CsrfRefused, KeyNeeded
@@ -50,8 +50,9 @@ class Door(ASGIMiddleware):
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         """Raises KeyNeeded, TooManyRequests, CsrfRefused or RoleTooLow."""
-        handler = scope["route_handler"]
-        needed = role_of(handler, scope["method"])
+        asked = cast(HTTPScope, scope)  # see `scopes`
+        handler = asked["route_handler"]
+        needed = role_of(handler, asked["method"])
         if needed is not None:
             try:
                 caller = await self._caller(scope)
@@ -63,7 +64,7 @@ class Door(ASGIMiddleware):
                 raise
             if handler.opt.get("rated", True):
                 self._rate.spend(caller.key_id or KEYLESS)
-            _admit(caller, needed, scope)
+            _admit(caller, needed, asked)
             scope["user"] = caller
         await next_app(scope, receive, send)
 
@@ -92,7 +93,7 @@ def _caller(key: AccessKey, token: str | None = None) -> Caller:
     return Caller(Role(key.role), key.name, key.id, None if token is None else csrf_token(token))
 
 
-def _admit(caller: Caller, needed: Role, scope: Scope) -> None:
+def _admit(caller: Caller, needed: Role, scope: HTTPScope) -> None:
     if caller.csrf is not None and scope["method"] not in _SAFE:
         sent = Headers.from_scope(scope).get(CSRF_HEADER, "")
         if not hmac.compare_digest(sent.encode(), caller.csrf.encode()):

@@ -56,7 +56,8 @@ async def sign_in(
     With the cookie, everything but GET also needs `csrf_token` in the header `X-CSRF-Token`.
     """
     keys, key = backend.service.keys, data.key.strip()
-    sign_ins.spend(await backend.read(partial(keys.named_by, key)) or STRANGERS)
+    named = await backend.read(partial(keys.named_by, key))
+    sign_ins.spend(named or STRANGERS)
     try:
         session = await backend.read(partial(keys.sign_in, key))
     except KeyRefused as error:

@@ -38,6 +38,8 @@ async def show_consult(request: Request[Any, Any, Any], backend: NamedDependency
 
 def _served(settings: Settings) -> Served:
     return Served(
-        *(getattr(settings, part) != EMBEDDED[part] for part in ("classifier", "reporter", "grouper")),
-        settings.reranker is not None,
-    )  # fmt: skip
+        classifier=settings.classifier != EMBEDDED["classifier"],
+        reporter=settings.reporter != EMBEDDED["reporter"],
+        grouper=settings.grouper != EMBEDDED["grouper"],
+        reranker=settings.reranker is not None,
+    )

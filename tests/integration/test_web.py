@@ -97,5 +97,9 @@ def test_texts_become_markup_nowhere() -> None:
     assert not any("|safe" in one.read_text("utf-8").replace(" ", "") for one in (WEB / "templates").iterdir())
 
 
+def test_the_foot_of_a_printed_page_says_the_notice() -> None:
+    assert f'content: "{NOTICE.partition(". ")[0]}."' in assets().files["base.css"].decode()
+
+
 def test_what_pages_weigh() -> None:
     assert sum(len(data) for data in assets().files.values()) < 250_000

@@ -18,6 +18,8 @@ const { maxPictures, maxMegabytes, groups } = form.dataset;
 const pane = new EvidencePane();
 const progress = new Progress(groups === "true");
 const pictures = new Pictures(Number(maxPictures), Number(maxMegabytes), () => {});
+const AGAIN_S = [4, 8, 16]; // waits between looking whether a service that was not ready is
+
 let running = null;
 let kept = []; // addresses of the pictures that the shown answer is about
 
@@ -180,15 +182,28 @@ function forget() {
   pane.reset();
 }
 
-/** Before anything is asked: whether the service can answer at all. */
+/** Before anything is asked: whether the service can answer at all. One that only just started is asked again. */
 async function rest() {
-  fill(shown, element("p", { class: "quiet" }, "Add a picture and ask. The answer comes with every piece of evidence it rests on, or says why there is none."));
-  const waiting = shown.firstChild;
+  const inviting = element("p", { class: "quiet" }, "Add a picture and ask. The answer comes with every piece of evidence it rests on, or says why there is none.");
+  const place = element("div", {}, inviting);
+  fill(shown, place);
+  for (const seconds of AGAIN_S) {
+    const told = await unready();
+    if (!place.isConnected) return;
+    fill(place, told ?? inviting);
+    if (told === null) return;
+    await new Promise((done) => setTimeout(done, 1000 * seconds));
+  }
+}
+
+/** What keeps the service from answering, or null. */
+async function unready() {
   try {
     await ask("/health/ready");
+    return null;
   } catch (error) {
-    if (!waiting.isConnected) return;
     const problem = error instanceof Refused && error.problem.problem;
-    fill(shown, problem ? element("div", { class: "told", "data-reason": "not_ready" }, element("p", {}, element("strong", {}, "This service is not ready")), element("p", {}, problem)) : explained(error));
+    if (!problem) return explained(error);
+    return element("div", { class: "told", "data-reason": "not_ready" }, element("p", {}, element("strong", {}, "This service is not ready")), element("p", {}, problem));
   }
 }

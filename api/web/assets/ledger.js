@@ -8,11 +8,11 @@ const EXCERPT = 110;
 
 /** The list of evidence. A case shows its picture where its licence allows that. */
 export function ledger(answer, open) {
+  if (answer.ledger.length === 0) return null;
   const cited = new Set((answer.report ?? []).flatMap((one) => one.citations.map((each) => each.evidence)));
   return element(
     "section", { class: "card", "aria-labelledby": "ledger-title" },
     element("h3", { id: "ledger-title" }, `Evidence (${answer.ledger.length})`),
-    answer.ledger.length === 0 && element("p", { class: "quiet" }, "None."),
     element("ul", { class: "ledger" }, answer.ledger.map((one) => entry(one, cited.has(one.key), open))),
   );
 }

@@ -134,7 +134,7 @@ async def test_silence_is_broken_by_comments_and_the_work_goes_on(monkeypatch: p
 
 async def test_time_that_is_over_ends_the_consultation_and_the_stream_says_so() -> None:
     source = Source(EvidenceFound(()), waits=True)
-    async with aclosing(told(source.events(), anyio.current_time() + 0.05)) as messages:
+    async with aclosing(told(source.events(), until=anyio.current_time() + 0.05)) as messages:
         first, last = [message async for message in messages]
     assert (first.event, last.event, source.ended) == ("evidence", "error", "by the caller")
     problem = data_of(last)
