@@ -311,6 +311,6 @@ def test_without_the_extra_every_command_says_what_is_missing_and_how_to_install
         assert INSTALL in done.stderr
     written = (tmp_path / "scored" / "report.md").read_text("utf-8")
     for library in ("nltk", "rouge_score", "sacrebleu"):
-        assert f"{library} is not installed: {escaped(INSTALL)}" in written
+        assert escaped(f"{library} is not installed: {INSTALL}") in written
     assert "Figures are left out: matplotlib is not installed" in written
     assert "matplotlib" not in command("evaluate", "rescore", theirs, "--out", tmp_path / "scored").stderr
