@@ -46,8 +46,8 @@ def test_passages_lie_over_the_picture_of_their_page(own_server: Server, open_pa
     expect(page.get_by_role("button", name=re.compile("adapalene 0.1%"))).to_be_visible()
 
 
-def test_a_search_shows_each_legs_share_and_its_hits_open_their_page(own_server: Server, open_page: Open) -> None:
-    watched = open_page(f"{own_server.url}/knowledge/search")
+def test_a_search_shows_each_legs_share_and_its_hits_open_their_page(server: Server, open_page: Open) -> None:
+    watched = open_page(f"{server.url}/knowledge/search")
     page = watched.page
     page.get_by_role("button", name="Search", exact=True).click()
     assert (
@@ -68,7 +68,7 @@ def test_a_search_shows_each_legs_share_and_its_hits_open_their_page(own_server:
     hits.first.get_by_role("link").click()
     expect(page.locator("g.quote rect").first).to_be_visible()
 
-    page.goto(f"{own_server.url}/knowledge/search")
+    page.goto(f"{server.url}/knowledge/search")
     page.get_by_label("Words", exact=True).fill("psoriasis")
     page.get_by_text("Filters", exact=True).click()
     page.get_by_label("Jurisdiction").fill("nowhere; nor here")
@@ -77,8 +77,8 @@ def test_a_search_shows_each_legs_share_and_its_hits_open_their_page(own_server:
     expect(page.get_by_text("Nothing was found.")).to_have_count(1)
 
 
-def test_a_picture_finds_cases_like_it(own_server: Server, open_page: Open, draw: Callable[[str, int], bytes]) -> None:
-    page = open_page(f"{own_server.url}/knowledge/search").page
+def test_a_picture_finds_cases_like_it(server: Server, open_page: Open, draw: Callable[[str, int], bytes]) -> None:
+    page = open_page(f"{server.url}/knowledge/search").page
     picture: FilePayload = {"name": "mole.png", "mimeType": "image/png", "buffer": draw("nevus", 9)}
     page.get_by_label("Picture", exact=True).set_input_files([picture])
     page.get_by_role("button", name="Search", exact=True).click()
