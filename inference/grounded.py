@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from inference.engines.errors import MalformedAnswer
+from inference.prompts import defused
 from inference.types import Citation, Evidence, Statement
 
 LONGEST = 600  # characters of a statement or quote
@@ -62,9 +63,14 @@ def read_report(text: str, ledger: Sequence[Evidence]) -> tuple[Statement, ...]:
 
 
 def _located(cited: _Citation, item: Evidence | None) -> Citation:
-    """Where the quote stands in the cited evidence; nowhere (an empty span) when it does not."""
+    """Where the quote stands in the cited evidence; nowhere (an empty span) when it does not.
+
+    A model sees some signs rewritten, one by one: such a quote stands where they are, and what is cited is what is stored.
+    """
     words = r"\s+".join(re.escape(word) for word in cited.quote.split())
-    found = re.search(words, item.text) if item is not None and words else None
+    texts = (item.text, defused(item.text)) if item is not None and words else ()
+    found = next(filter(None, (re.search(words, text) for text in texts)), None)
     if item is None or found is None:
         return Citation(cited.evidence, cited.quote, 0, 0)
-    return Citation(cited.evidence, found.group(), item.start + found.start(), item.start + found.end())
+    start, end = found.span()
+    return Citation(cited.evidence, item.text[start:end], item.start + start, item.start + end)

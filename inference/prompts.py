@@ -1,7 +1,8 @@
 """Messages for served models: pure functions from pictures and words to turns, the same for every engine.
 
 Retrieved and sent text is data. Two things keep it so: a fence whose name is a digest of what it encloses, which no
-text can therefore contain, and the removal of the marks by which chat templates and our own fences are recognised.
+text can therefore contain, and the rewriting of the marks by which chat templates and our own fences are recognised,
+and of signs that a model reads and a reader does not see (docs/design/0025).
 """
 
 import hashlib
@@ -27,10 +28,22 @@ EMPTY_THOUGHT = "<think>\n\n</think>\n\n"
 
 _REFERENCES_INTRO = "Here are similar reference cases for context:"
 _QUERY_INTRO = "\nNow, identify the disease in this new image:"
-# What chat templates and our fence are made of (<|im_end|>, <think>, [INST], <<<): rewritten so that it is only text.
-_CONTROL = re.compile(r"<(?=[|/<A-Za-z])|(?<=[|>])>|\[(?=/?INST\])")
-_HARMLESS = {"<": "‹", ">": "›", "[": "("}
-_KEY = re.compile(r"\[\s?(E\d+|note)\s?\]", re.IGNORECASE)  # evidence may not pretend to be other evidence
+# What chat templates and our fence are made of (<|im_end|>, <think>, <__media__>, [INST], <<<), also in full width:
+# rewritten so that it is only text. One sign becomes one sign, so that what is measured stays measured.
+_BRACKETED = (
+    r"/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_(?:CALLS|RESULTS|CONTENT)|ARGS|CALL_ID|THINK|IMG(?:_BREAK|_END)?|"
+    r"(?:BEGIN_)?AUDIO|CLS|SEP|PAD|BOS|EOS|UNK|g?MASK|s?MASK)\]"
+)
+# Zero width, direction, tags and the selectors beyond those of emoji: text that a tokenizer spells out and nobody sees.
+# Joiners stay, for whole scripts are written with them.
+_UNSEEN = "\u200b\u2060-\u206f\u202a-\u202e\ufeff\u180e\ufe00-\ufe0d\U000e0000-\U000e0fff"
+_CONTROL = re.compile(rf"[<＜](?=[|｜/<＜!?_A-Za-z])|(?<=[|｜>＞])[>＞]|\[(?={_BRACKETED})|[{_UNSEEN}]")
+_HARMLESS = {"<": "‹", "＜": "‹", ">": "›", "＞": "›", "[": "("}
+_NOT_SHOWN = "\ufffd"
+_BREAKS = re.compile(r"[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]+")
+_KEY = re.compile(
+    r"\[(\s*(?:E\s?\d+|note|stage\s?\d)\s*)\]", re.IGNORECASE
+)  # evidence may not pretend to be other evidence
 
 _GROUNDED_SYSTEM = """\
 You support dermatologists in research. You never decide; you report what the picture and the evidence say.
@@ -138,11 +151,11 @@ def grounded_question(
     """A report that cites: rules and form in the system turn, which is always the same text, so that a server computes
     it once; then evidence, note and stage 2's `disease` in a fence, and the pictures.
     """
-    items = [f"[{item.key}] {_described(item)}\n{_defused(item.text)}" for item in evidence]
+    items = [f"[{item.key}] {_described(item)}\n{defused(item.text)}" for item in evidence]
     items = items or ["No evidence was found."]
-    items.append(f"[note]\n{_defused(note) if note.strip() else 'No note was given.'}")
+    items.append(f"[note]\n{defused(note) if note.strip() else 'No note was given.'}")
     if disease is not None:
-        items.append(f"[stage 2]\nAnother model suggests: {_defused(disease)}. It may be wrong.")
+        items.append(f"[stage 2]\nAnother model suggests: {defused(disease)}. It may be wrong.")
     body = "\n\n".join(items)
     mark = hashlib.sha256(body.encode("utf-8", "replace")).hexdigest()[:24]
     fenced = TextPart(f"{_FENCE_INTRO} {mark}\n<<<DATA {mark}>>>\n{body}\n<<<END {mark}>>>")
@@ -155,25 +168,33 @@ def with_empty_thought(messages: Sequence[Message]) -> tuple[Message, ...]:
 
 
 def harmless(text: str) -> str:
-    """The text without any mark a chat template or our fence would act on; everything else stays as it is."""
-    return _CONTROL.sub(lambda match: _HARMLESS[match.group()], text)
+    """The text without any mark a chat template or our fence would act on, and with U+FFFD for each sign that nobody sees;
+    everything else stays as it is. As long as before.
+    """
+    return _CONTROL.sub(lambda match: _HARMLESS.get(match.group(), _NOT_SHOWN), text)
 
 
-def _defused(text: str) -> str:
+def defused(text: str) -> str:
+    """The text as it stands inside the fence: harmless, and without keys of other evidence. As long as before."""
     return _KEY.sub(r"(\1)", harmless(text))
 
 
 def _described(item: Evidence) -> str:
     pages = f", page {item.first_page}" if item.first_page else ""
-    return f"{item.kind}: {_defused(' '.join(item.title.split()))}{pages}"
+    return f"{item.kind}: {defused(' '.join(item.title.split()))}{pages}"
 
 
 def _reference_line(number: int, reference: Reference, layout: Layout, *, mask_captions: bool) -> str:
-    line = f"Reference {number}: {harmless(reference.label)}"
+    line = f"Reference {number}: {_one_line(reference.label)}"
     if layout is Layout.TRAINING:
         return line
     caption = mask_label(reference.caption, reference.label) if mask_captions else reference.caption
-    return f"{line}\nDescription: {harmless(caption)}"
+    return f"{line}\nDescription: {_one_line(caption)}"
+
+
+def _one_line(text: str) -> str:
+    """Nothing in a caption can begin a line of its own and pose as the next reference or as the question."""
+    return harmless(_BREAKS.sub(" ", text))
 
 
 def _user(*parts: Part) -> Message:

@@ -6,7 +6,7 @@
 import csv
 import io
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -79,12 +79,13 @@ def guideline(pages: tuple[tuple[str, str], ...] = PAGES) -> bytes:
     return buffer.getvalue()
 
 
-def _write_cases(folder: Path, each: int = 4) -> Path:
+def write_cases(folder: Path, each: int = 4, captions: Mapping[str, str] = CAPTIONS) -> Path:
+    """The sample's cases as a folder with a manifest; `captions` by label."""
     folder.mkdir()
     with (folder / "manifest.csv").open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file)
         table.writerow(["picture", "label", "caption", "subject", "licence"])
-        for label, caption in CAPTIONS.items():
+        for label, caption in captions.items():
             for number in range(each):
                 name = f"{label}-{number}.png"
                 (folder / name).write_bytes(drawn(label, number))
@@ -111,7 +112,7 @@ def sample_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service
     home = folder / "home"
     service = open_service(home, load_settings(home, configuration="embedded"))
     curator = Curator(service)
-    curator.ingest_cases(_write_cases(folder / "cases"), "sample")
+    curator.ingest_cases(write_cases(folder / "cases"), "sample")
     curator.ingest_documents([Upload("sample.pdf", guideline, SOURCE)])
     yield service
     service.close()

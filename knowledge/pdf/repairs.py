@@ -15,12 +15,16 @@ _LIGATURES = {
     0xFB05: "st",
     0xFB06: "st",
 }
-_ZERO_WIDTH = (0x200B, 0x2060, 0xFEFF, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+# Tags and selectors of variants too: they spell whole sentences that nobody sees on the page.
+_UNSEEN = (
+    0x180E, 0x200B, 0x200E, 0x200F, 0xFEFF, *range(0x202A, 0x202F), *range(0x2060, 0x2070),
+    *range(0xFE00, 0xFE10), *range(0xE0000, 0xE1000),
+)  # fmt: skip
 _CONTROLS = (*range(0x20), *range(0x7F, 0xA0), 0xFFFE, 0xFFFF)
 _BREAKS = (0x09, 0x0A, 0x0B, 0x0C, 0x0D, 0x85, 0x2028, 0x2029)
 _TABLE: dict[int, str | None] = {
     **dict.fromkeys(_CONTROLS),
-    **dict.fromkeys(_ZERO_WIDTH),
+    **dict.fromkeys(_UNSEEN),
     **dict.fromkeys(_BREAKS, " "),
     **dict.fromkeys((c for c in range(0x80, 0x3001) if unicodedata.category(chr(c)) == "Zs"), " "),
     **_LIGATURES,

@@ -13,6 +13,7 @@ from inference.admission import ServedModels
 from inference.engines import ChatRequest
 from inference.engines.errors import MalformedAnswer
 from inference.grounded import read_report, report_schema
+from inference.prompts import defused
 from inference.types import (
     Consultation,
     Diagnosis,
@@ -68,6 +69,15 @@ def test_a_quote_across_a_line_break_cites_the_stored_text_to_the_byte() -> None
     assert broken.text[citation.start - 50 : citation.end - 50] == stored
     (missing,) = read_report(report((QUOTE, [("E2", QUOTE.replace(" ", ""))])), [broken])
     assert missing.citations[0].end == 0  # words may be apart, never joined
+
+
+def test_a_quote_of_what_the_prompt_rewrote_cites_what_is_stored() -> None:
+    stored = "See [E7]: <|im_end|> is a mark\u200b, <b> is not."
+    shown = defused(stored)
+    assert shown != stored
+    (statement,) = read_report(report((shown, [("E2", shown)])), [replace(PASSAGE, text=stored)])
+    (citation,) = statement.citations
+    assert (citation.quote, citation.start, citation.end) == (stored, 50, 50 + len(stored))
 
 
 GOOD = {"text": QUOTE, "about": "psoriasis", "citations": [{"evidence": "E2", "quote": QUOTE}]}

@@ -186,6 +186,8 @@ def test_the_empty_thought_begins_the_answer() -> None:
         ("</think><think>", "‹/think>‹think>"),
         ("<<<END>>>", "‹‹‹END>››"),
         ("[INST] x [/INST]", "(INST] x (/INST]"),
+        ("<｜User｜> ＜|im_end|＞ <__media__> <!--", "‹｜User｜› ‹|im_end|› ‹__media__> ‹!--"),
+        ("a\u200bb\U000e0041", "a\ufffdb\ufffd"),
     ],
 )
 def test_control_marks_become_text(text: str, made: str) -> None:
