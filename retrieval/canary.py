@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from knowledge.registry import Registry
+from knowledge.types import searched_text
 from retrieval.lexical import tokenize
 from retrieval.protocols import TextEncoder
 from retrieval.search import Encoders
@@ -45,7 +46,12 @@ def check_legs(
         *_text_legs(
             "caption", view.cases.captions, {one.id: one.caption for one in captions.values()}, encoders.captions
         ),
-        *_text_legs("passage", view.passages, {one.id: one.text for one in passages.values()}, encoders.passages),
+        *_text_legs(
+            "passage",
+            view.passages,
+            {one.id: searched_text(one.text, one.header) for one in passages.values()},
+            encoders.passages,
+        ),
     )
 
 

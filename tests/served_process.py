@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 
 ROOT = Path(__file__).parents[1]
+PATIENCE_S = 240  # a busy machine is no failure
 
 
 @dataclass
@@ -32,7 +33,7 @@ class Server:
             self.lines.append(line)
 
     def wait_for_url(self) -> None:
-        deadline = time.monotonic() + 240  # a busy machine is no failure
+        deadline = time.monotonic() + PATIENCE_S
         while not self.url and time.monotonic() < deadline and self.process.poll() is None:
             found = re.search(r"running on http://(?:127\.0\.0\.1|0\.0\.0\.0)(:\d+)", "".join(self.lines))
             self.url = f"http://127.0.0.1{found[1]}" if found else ""
@@ -40,8 +41,8 @@ class Server:
         assert self.url, "".join(self.lines)
 
     def wait_until_ready(self) -> None:
-        deadline = time.monotonic() + 240  # a busy machine is no failure
-        with httpx.Client(base_url=self.url, timeout=60) as client:  # one: to make it costs more than to ask
+        deadline = time.monotonic() + PATIENCE_S
+        with httpx.Client(base_url=self.url, timeout=PATIENCE_S) as client:  # one: to make it costs more than to ask
             while client.get("/health/ready").status_code != 200:
                 assert time.monotonic() < deadline
                 time.sleep(0.05)

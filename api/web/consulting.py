@@ -37,7 +37,9 @@ async def show_consult(request: Request[Any, Any, Any], backend: NamedDependency
 
 
 def _served(settings: Settings) -> Served:
-    classifier, reporter, grouper = (
-        getattr(settings, part) != EMBEDDED[part] for part in ("classifier", "reporter", "grouper")
+    return Served(
+        classifier=settings.classifier != EMBEDDED["classifier"],
+        reporter=settings.reporter != EMBEDDED["reporter"],
+        grouper=settings.grouper != EMBEDDED["grouper"],
+        reranker=settings.reranker is not None,
     )
-    return Served(classifier, reporter, grouper, settings.reranker is not None)

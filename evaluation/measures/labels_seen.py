@@ -35,5 +35,4 @@ def coded(records: Sequence[CaseRecord]) -> list[tuple[float, float]]:
 
 def one_hot(codes: NDArray[Any], labels: NDArray[Any]) -> Rows:
     """[n, labels] 1 where code i is that label."""
-    rows: Rows = (codes[:, None] == labels).astype(np.float64)
-    return rows
+    return np.asarray(codes[:, None] == labels, dtype=np.float64)

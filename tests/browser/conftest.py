@@ -20,7 +20,6 @@ from runtime.cli.ingesting import uploads_of
 from runtime.curation import Curator
 from runtime.service import open_service
 from runtime.settings import load_settings
-from tests.browser.asking import consultation
 from tests.browser.serving import SAMPLE, Server, serving
 from tests.browser.watching import Watched
 
@@ -85,7 +84,7 @@ def sample_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def changed_home(sample_home: Path, tmp_path: Path) -> Path:
-    """A copy in which the guideline on psoriasis has expired and the likest case of psoriasis must not be shown."""
+    """A copy in which the guideline on psoriasis has expired and a case of psoriasis must not be shown."""
     home = Path(shutil.copytree(sample_home, tmp_path / "home", symlinks=True))
     service = open_service(home, load_settings(home, configuration="embedded"))
     curator = Curator(service)
@@ -98,9 +97,9 @@ def changed_home(sample_home: Path, tmp_path: Path) -> Path:
 
 
 def _withheld(folder: Path) -> Path:
-    """A case that looks much like the first consultation, under a licence that forbids showing it."""
+    """A case that looks like one of the sample's, under a licence that forbids showing it."""
     folder.mkdir()
-    with Image.open(consultation()["file"]) as picture:
+    with Image.open(SAMPLE / "cases" / "pictures" / "s001.jpg") as picture:
         picture.rotate(180).crop((30, 30, picture.width - 60, picture.height - 50)).save(folder / "one.png")
     with (folder / "manifest.csv").open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file)

@@ -19,7 +19,7 @@ from runtime.service import Service
 
 ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "corpora" / "sample"
-PATIENCE_S = 120
+PATIENCE_S = 240
 
 
 @dataclass

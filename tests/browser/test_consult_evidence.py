@@ -25,8 +25,9 @@ def test_what_is_expired_or_withheld_says_so(changed: Server, open_page: Open) -
     assert page.locator(".ledger .badge.bad").count() == 0  # only what is in force is found, unless it is asked for
     page.get_by_text("Researcher's view").click()
     page.get_by_label("expired", exact=True).check()
+    page.get_by_label("Cases shown (K)").fill("20")
     page.get_by_role("button", name="Ask", exact=True).click()
-    expect(page.locator(".asked")).to_contain_text("1 option switched")
+    expect(page.locator(".asked")).to_contain_text("2 options switched")
     expired = page.locator(".ledger .entry", has=page.locator(".badge.bad", has_text="expired"))
     expired.first.click()
     expect(page.locator("#evidence [data-standing=expired]")).to_contain_text("no longer in force")

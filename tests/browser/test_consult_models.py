@@ -58,7 +58,7 @@ def test_a_dead_engine_is_said_and_the_cases_may_answer(
         page.get_by_label("If a model fails").select_option("exemplar")
         page.get_by_role("button", name="Ask", exact=True).click()
         assert outcome(page).get_attribute("data-outcome") == "diagnosis"
-        expect(page.locator(".told")).to_contain_text("the embedded way answers instead")
+        expect(page.locator("#answer .told")).to_contain_text("the embedded way answers instead")
         watched.settle("consult-degraded")
 
 

@@ -1,13 +1,17 @@
 """The pages of the knowledge base without a mouse, on a phone, in the light and in the dark."""
 
+import re
+
 import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
+from runtime.keys import Role
+from runtime.service import Service
 from tests.browser.asking import tab_to
 from tests.browser.conftest import Open
 from tests.browser.curating import ended, pdf, proven
-from tests.browser.serving import Server
+from tests.browser.serving import Server, serving_here
 from tests.browser.watching import Watched
 
 LOOKS = [("desktop", "light"), ("desktop", "dark"), ("phone", "light"), ("phone", "dark")]
@@ -41,7 +45,8 @@ def test_the_main_way_needs_no_mouse(own_server: Server, open_page: Open) -> Non
     expect(page.get_by_text("is in force.")).to_be_visible()
     # The button is gone; the focus is where the message is, not lost.
     expect(page.get_by_role("button", name="Close")).to_be_focused()
-    tab_to(page, page.get_by_role("button", name="Delete the guideline"))
+    page.keyboard.press("Shift+Tab")
+    expect(page.get_by_role("button", name="Delete the guideline")).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.get_by_role("dialog").get_by_role("button", name="Cancel")).to_be_focused()
     page.keyboard.press("Tab")
@@ -84,3 +89,41 @@ def quiet(watched: Watched) -> None:
 def overflows(page: Page) -> bool:
     """Whether the page itself scrolls sideways."""
     return bool(page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"))
+
+
+def test_who_may_only_read_sees_what_he_cannot_do_and_why(own_service: Service, open_page: Open) -> None:
+    key, _ = own_service.keys.create("dr.lind", Role.READER, 30, "tests")
+    [document] = own_service.registry.documents()
+    with serving_here(own_service) as url:
+        watched = open_page(f"{url}/knowledge/documents/{document.id}")
+        page = watched.page
+        page.get_by_label("Your key").fill(key)  # sent to sign in first
+        page.keyboard.press("Enter")
+        expect(page.locator(".visitor")).to_contain_text("dr.lind (reader)")
+        page.goto(f"{url}/knowledge/documents/{document.id}")
+        delete = page.get_by_role("button", name="Delete version 1")
+        expect(delete).to_be_disabled()
+        expect(delete).to_have_attribute("title", "Needs the role curator; yours is reader.")
+        expect(page.get_by_text("Changing the knowledge base needs the role curator.")).to_be_visible()
+        parts = page.get_by_role("navigation", name="Knowledge base").get_by_role("link")
+        assert parts.all_inner_texts() == ["Documents", "Search test"]
+        expect(page.get_by_role("link", name="Upload a new version")).to_have_count(0)
+        watched.settle("document-reader")
+        page.get_by_role("link", name="Pages and passages").click()
+        expect(page.get_by_role("button", name=re.compile("potent topical corticosteroid"))).to_be_visible()
+
+
+def test_a_curator_who_signed_in_changes_what_is_known(own_service: Service, open_page: Open) -> None:
+    key, _ = own_service.keys.create("dr.weber", Role.CURATOR, 30, "tests")
+    [document] = own_service.registry.documents()
+    with serving_here(own_service) as url:
+        page = open_page(f"{url}/knowledge").page
+        page.get_by_label("Your key").fill(key)
+        page.keyboard.press("Enter")
+        expect(page.locator(".visitor")).to_contain_text("dr.weber (curator)")
+        page.goto(f"{url}/knowledge/documents/{document.id}")
+        page.get_by_role("button", name="Retire version 1").click()  # sends the token of the page, else it were refused
+        page.get_by_role("button", name="Take out of use").click()
+        expect(page.get_by_role("button", name="Bring back version 1")).to_be_visible()
+        page.goto(f"{url}/knowledge/audit")
+        expect(page.get_by_role("row", name=re.compile("retire")).first).to_contain_text("dr.weber")

@@ -49,8 +49,13 @@ def test_the_answer_comes_with_what_it_depends_on(client: Client, draw: Draw) ->
     assert set(found["used_not_cited"]) == changed - cited
     assert len(found["shuffled"]) == 2
     assert found["depends_on_labels"] is True
+    unshown = found["unshown"] is not None  # whether more cases voted than the ledger shows
+    assert found["runs"] == 1 + 1 + len(found["items"]) + 2 + 1 + unshown
+
+
+def test_what_nobody_is_shown_is_taken_away_too(client: Client, draw: Draw) -> None:
+    found = ask(client, draw("psoriasis", 7), note=NOTE, counterfactual={"shuffles": 0}, options={"k": 1}).json()
     assert found["unshown"]["intervention"].startswith("without c-")
-    assert found["runs"] == 1 + 1 + len(found["items"]) + 2 + 1 + 1
 
 
 def test_the_leak_guard_holds_in_every_run(client: Client, draw: Draw) -> None:

@@ -23,7 +23,7 @@ def server(own_service: Service) -> Iterator[Server]:
 
 def test_a_server_answers_and_ends_when_told(server: Server, draw: object) -> None:
     picture = draw("nevus", 9)  # type: ignore[operator]
-    with httpx.Client(base_url=server.url, timeout=60) as client:
+    with httpx.Client(base_url=server.url, timeout=240) as client:
         assert client.get("/health/live").status_code == 200
         server.wait_until_ready()
         files = {"images": ("Ms Example.png", picture)}
@@ -41,7 +41,7 @@ def test_a_running_request_is_finished(server: Server) -> None:
     url = httpx.URL(server.url)
     body = b'{"text": "silvery scale"}'
     head = f"POST /v1/search HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nContent-Length: {len(body)}\r\n\r\n"
-    with socket.create_connection((str(url.host), url.port or 80), timeout=60) as connection:
+    with socket.create_connection((str(url.host), url.port or 80), timeout=240) as connection:
         connection.sendall(head.encode() + body[:5])
         time.sleep(0.3)  # the request has begun
         server.process.send_signal(signal.SIGTERM)
@@ -58,7 +58,7 @@ PUBLIC = 'public_url = "https://derm.example"\n'
 def refusal(home: Path, *arguments: str) -> str:
     """What a server says that does not start."""
     with started("--home", str(home), *arguments) as process:
-        printed, told = process.communicate(timeout=60)
+        printed, told = process.communicate(timeout=240)
     assert (process.returncode, printed) == (1, "")
     assert "Traceback" not in told
     return told
@@ -94,7 +94,7 @@ def test_with_keys_and_tls_in_front_other_machines_are_served(own_service: Servi
     text, _ = own_service.keys.create("dr.weber", Role.READER, 1, "me")
     with (
         serving(home, "--host", "0.0.0.0") as server,
-        httpx.Client(base_url=server.url, headers={"Host": "derm.example"}, timeout=60) as client,
+        httpx.Client(base_url=server.url, headers={"Host": "derm.example"}, timeout=240) as client,
     ):
         assert client.get("/v1/documents").status_code == 401
         answer = client.get("/v1/documents", headers={"Authorization": f"Bearer {text}"})

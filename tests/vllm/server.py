@@ -1,5 +1,7 @@
 """A real vLLM server in an environment of its own, as `make vllm-env` makes it."""
 
+import base64
+import io
 import os
 import signal
 import socket
@@ -7,9 +9,11 @@ import subprocess
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 import httpx
+from PIL import Image
 
 ROOT = Path(__file__).parents[2]
 PYTHON = Path(os.environ.get("VLLM_TEST_PYTHON", ROOT / ".venv-vllm" / "bin" / "python"))
@@ -72,7 +76,8 @@ class VllmServer:
             self.process.wait(30)
 
     def stop(self) -> None:
-        """End it and its children: asked first, killed when it does not go."""
+        """End it and its children for good: asked first, killed when it does not go."""
+        self.client.close()
         if self.process is not None:
             with suppress(ProcessLookupError, subprocess.TimeoutExpired):
                 os.killpg(self.process.pid, signal.SIGTERM)
@@ -88,7 +93,14 @@ class VllmServer:
         return sum(float(line.rsplit(" ", 1)[1]) for line in lines if all(pair in line for pair in wanted))
 
     def _generates(self) -> bool:
-        body = {"model": MODEL, "messages": [{"role": "user", "content": "Yes?"}], "max_completion_tokens": 1}
+        """Whether it answers about a picture within a choice: what the first such question loads takes it many seconds."""
+        picture = {"type": "image_url", "image_url": {"url": _picture()}}
+        body = {
+            "model": MODEL,
+            "messages": [{"role": "user", "content": [picture, {"type": "text", "text": "Yes?"}]}],
+            "max_completion_tokens": 1,
+            "structured_outputs": {"choice": ["yes"]},
+        }
         try:
             return self.client.post(f"{self.url}/chat/completions", json=body).status_code == 200
         except httpx.TransportError:
@@ -113,6 +125,13 @@ class VllmServer:
 
     def _tail(self) -> str:
         return self.log.read_text(errors="replace")[-4000:]
+
+
+@cache
+def _picture() -> str:
+    buffer = io.BytesIO()
+    Image.new("RGB", (64, 64), "grey").save(buffer, "PNG")
+    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 
 def _environment() -> dict[str, str]:

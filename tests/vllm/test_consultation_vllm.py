@@ -516,7 +516,7 @@ def serving(home: Path, server: VllmServer, **choice: Any) -> Iterator[httpx.Cli
         drain.start()
         url = line.rpartition("running on ")[2].split()[0]
         with httpx.Client(base_url=url, timeout=120) as client:
-            deadline = time.monotonic() + 90
+            deadline = time.monotonic() + 240
             while client.get("/health/ready").status_code != 200:
                 assert time.monotonic() < deadline
                 time.sleep(0.1)

@@ -93,13 +93,13 @@ function candidate(one, place, open) {
 }
 
 function warnings({ warnings: told, trace }) {
-  const kept = Object.entries(trace.excluded).map(([reason, number]) => `${number} (${reason})`);
+  const kept = Object.entries(trace.excluded).map(([reason, number]) => `${number} (${reason.replaceAll("_", " ")})`);
   if (told.length === 0 && kept.length === 0) return null;
   return element(
     "section", { class: "told", "aria-label": "What to know of this answer" },
     element("p", {}, element("strong", {}, "What to know of this answer")),
     element(
-      "ul", {}, told.map((one) => element("li", {}, `${one[0].toUpperCase()}${one.slice(1)}.`.replace(/\.\.$/, "."))),
+      "ul", {}, told.map((one) => element("li", {}, one)),
       kept.length > 0 && element("li", {}, `The leak guard kept reference cases back: ${kept.join(", ")}.`),
     ),
   );

@@ -91,7 +91,8 @@ export class EvidencePane {
     fill(this.#body, this.#tools(item), ...parts);
     this.#pane.scrollTop = 0;
     const figure = this.#body.querySelector("figure.page");
-    if (figure) showMark(figure, this.#pane);
+    const warned = item.standing && item.standing !== "in_force"; // that is what must be seen first
+    if (figure && !warned) showMark(figure, this.#pane);
   }
 
   #tools(item) {

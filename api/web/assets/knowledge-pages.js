@@ -134,10 +134,12 @@ function passage(one) {
     element("span", {}, one.text));
 }
 
-function choose(id, scroll = false) {
-  chosen = chosen === id && !scroll ? null : id;
+/** Choose a passage in the list or on the sheet, and bring it into sight on the other. Chosen again in the list, it is not. */
+function choose(id, onSheet = false) {
+  chosen = chosen === id && !onSheet ? null : id;
   markChosen();
-  if (scroll) beside.querySelector(`button[data-passage="${CSS.escape(id)}"]`)?.scrollIntoView({ block: "nearest" });
+  const button = beside.querySelector(`button[data-passage="${CSS.escape(id)}"]`);
+  if (chosen) (onSheet ? button : sheet)?.scrollIntoView({ block: "nearest" });
 }
 
 function markChosen() {

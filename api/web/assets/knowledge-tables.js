@@ -27,7 +27,7 @@ export function line(heads, cells) {
     const { name, number } = heads[place];
     const attributes = { "data-column": name, class: number ? "number" : undefined };
     if (place === 0) return element("th", { scope: "row", role: "rowheader", ...attributes }, cell);
-    return element("td", { role: "cell", ...attributes }, cell);
+    return element("td", { role: "cell", ...attributes }, element("div", {}, cell)); // one part beside the column's name
   }));
 }
 

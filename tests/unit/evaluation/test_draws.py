@@ -46,13 +46,13 @@ def measured(arm: str, name: str) -> Measured:
     return score(records(arm), arm)[name]
 
 
-def copied(tables: Sequence[Rows], combine: OfCounts, members: Sequence[NDArray[np.intp]]) -> Rows:
+def copied(tables: Sequence[Rows], combine: OfCounts, members: list[NDArray[np.intp]]) -> Rows:
     """The slow way: the rows of every sample of the clusters copied out, and combined by themselves."""
     source = np.random.default_rng(resampling.SEED)
     found = np.empty((len(tables), SAMPLES_OF_COUNTS))
     for sample in range(SAMPLES_OF_COUNTS):
         drawn = source.integers(0, len(members), size=len(members))
-        rows = np.concatenate([members[one] for one in drawn]).astype(int)
+        rows = np.concatenate([members[one] for one in drawn])
         for place, table in enumerate(tables):
             found[place, sample] = combine(table[rows])
     return found

@@ -1,12 +1,13 @@
 """Dead legs are found out; on a real index every leg is alive."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from knowledge.types import Passage
 from retrieval.canary import check_legs
 from retrieval.cases import CaseOptions
 from retrieval.leakage import Probe
@@ -174,3 +175,16 @@ def test_without_the_picture_or_the_note_the_neighbours_of_known_cases_are_other
         changed = [both != ranked(number, alone) for number, both in enumerate(served)]
         # Twelve cases are few: now and then one leg decides the whole order.
         assert sum(changed) >= 10
+
+
+def test_the_rows_of_a_table_are_known_with_their_header(filled: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = filled.registry.passages
+
+    def cut(ids: Sequence[str]) -> dict[str, Passage]:
+        """Each passage as a table whose header is its first words."""
+        whole = {name: one.text.split(" ", 3) for name, one in real(ids).items()}
+        known = real(ids)
+        return {name: replace(known[name], header=" ".join(said[:3]), text=said[3]) for name, said in whole.items()}
+
+    monkeypatch.setattr(filled.registry, "passages", cut)
+    assert alive(filled, filled.reader().view())["passage meaning"] is True
