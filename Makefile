@@ -17,6 +17,8 @@ HAM ?= $(wildcard ../shared/data/ham10000_small)
 # Tests at a time: as many as there are cores. Each worker takes about 2 GB of memory; a failure is easier read with WORKERS=0.
 WORKERS ?= auto
 PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
+# Requests of each kind to each operation with each role for `make test-schema`.
+EXAMPLES ?= 100
 # Where `make demo` and `make serve` keep their knowledge base; empty: as the command line decides.
 HOME_DIR ?=
 HOME_OPTION := $(if $(HOME_DIR),--home $(HOME_DIR),)
@@ -25,7 +27,7 @@ export HF_HUB_OFFLINE ?= 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install vllm-env chromium demo serve test test-local test-vllm browser check types style layers dependencies audit fix bench bench-ablation bench-peers
+.PHONY: help install vllm-env chromium demo serve test test-local test-vllm test-schema browser check types style layers dependencies audit fix bench bench-ablation bench-peers
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -63,6 +65,9 @@ test-local: install ## Run every test but those of a served model and of a brows
 
 test-vllm: install vllm-env ## Run the tests of engines and consultations on a real vLLM server
 	$(BIN)/python -m pytest tests/vllm
+
+test-schema: install ## Ask the API what its own description allows, far more often than `make test` does (EXAMPLES=100)
+	DERMACITE_SCHEMATHESIS=$(EXAMPLES) $(BIN)/python -m pytest tests/integration/test_schemathesis.py --timeout 36000
 
 browser: install chromium ## Run the tests of the pages in a real browser (Debian's Chromium, or CHROMIUM=/path/to/one)
 	$(PYTEST) tests/browser

@@ -90,13 +90,13 @@ def _mutant(seed: int, data: bytes, words: Sequence[bytes], others: Sequence[byt
     return bytes(out)
 
 
-def _flip(dice: random.Random, data: bytearray, _: Sequence[bytes]) -> bytearray:
+def _flip(dice: random.Random, data: bytearray, _others: Sequence[bytes]) -> bytearray:
     for _ in range(dice.randint(1, 12)):
         data[dice.randrange(len(data))] ^= 1 << dice.randrange(8)
     return data
 
 
-def _cut(dice: random.Random, data: bytearray, _: Sequence[bytes]) -> bytearray:
+def _cut(dice: random.Random, data: bytearray, _others: Sequence[bytes]) -> bytearray:
     return data[: dice.randrange(len(data))] if dice.random() < 0.7 else data[dice.randrange(len(data)) :]
 
 
@@ -107,14 +107,14 @@ def _splice(dice: random.Random, data: bytearray, others: Sequence[bytes]) -> by
     return data
 
 
-def _length(dice: random.Random, data: bytearray, _: Sequence[bytes]) -> bytearray:
+def _length(dice: random.Random, data: bytearray, _others: Sequence[bytes]) -> bytearray:
     value = dice.choice(EXTREMES)
     at = dice.randrange(min(len(data), dice.choice((64, 512, len(data)))))
     data[at : at + len(value)] = value
     return data
 
 
-def _head(dice: random.Random, data: bytearray, _: Sequence[bytes]) -> bytearray:
+def _head(dice: random.Random, data: bytearray, _others: Sequence[bytes]) -> bytearray:
     size = dice.randint(1, 40)
     data[:size] = dice.choice((b"", dice.randbytes(size), bytes(size), b"\xef\xbb\xbf", b"\n" * 1_100))
     return data
@@ -126,7 +126,7 @@ def _word(dice: random.Random, data: bytearray, words: Sequence[bytes]) -> bytea
     return data
 
 
-def _double(dice: random.Random, data: bytearray, _: Sequence[bytes]) -> bytearray:
+def _double(dice: random.Random, data: bytearray, _others: Sequence[bytes]) -> bytearray:
     at, size = dice.randrange(len(data)), dice.randint(1, 4_000)
     data[at:at] = data[at : at + size] * dice.randint(1, 8)
     return data

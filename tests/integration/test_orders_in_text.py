@@ -89,7 +89,7 @@ def case(request: pytest.FixtureRequest) -> dict[str, Any]:
 @pytest.fixture(params=["its note", "no note", "a note that asks for the orders"])
 def note(request: pytest.FixtureRequest, case: dict[str, Any]) -> str:
     """What is written beside the picture."""
-    return {"its note": case["note"], "no note": ""}.get(request.param, f"{case['note']} {PROVOKING}")
+    return str({"its note": case["note"], "no note": ""}.get(request.param, f"{case['note']} {PROVOKING}"))
 
 
 @pytest.fixture
