@@ -32,7 +32,7 @@ def records(arm: str, number: int = 60) -> list[CaseRecord]:
         result = Result.UNPARSED if first is None else Result.CORRECT if first == label else Result.WRONG
         shares = ((first, round(source.random(), 1)),) if first and source.random() < 0.8 else ()
         shown = tuple(EvidenceRecord(f"r{n}", "case", n, 1 / n, {}, source.choice(LABELS)) for n in range(1, 4))
-        timings = {"total": source.choice([5.0, source.random()])} if source.random() < 0.9 else {}
+        timings = {"total": source.choice([0.5, *(source.random() for _ in range(4))])} if source.random() < 0.9 else {}
         found.append(
             CaseRecord(
                 f"c{case:03}", arm, 0, label, result, first, probabilities=shares, evidence=shown if case % 5 else (),
