@@ -1,13 +1,17 @@
 """What people do on the page on which they ask."""
 
 import json
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
-from playwright.sync_api import FilePayload, Locator, Page
+from playwright.sync_api import FileChooser, FilePayload, Locator, Page
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from tests.browser.serving import SAMPLE
 
 CONSULTATIONS = SAMPLE / "consultations"
+CHOOSER_MS = 15_000
 
 
 def consultation(number: int = 0) -> dict[str, Any]:
@@ -44,6 +48,20 @@ def outcome(page: Page) -> Locator:
     found = page.locator("[data-outcome]")
     found.wait_for()
     return found
+
+
+def chooser_of(page: Page, press: Callable[[], None], tries: int = 4) -> FileChooser:
+    """The dialog that `press` opens. On a busy machine Chromium without a screen sometimes opens none: press again."""
+    for _ in range(tries - 1):
+        with suppress(PlaywrightTimeout):
+            return _chooser(page, press)
+    return _chooser(page, press)
+
+
+def _chooser(page: Page, press: Callable[[], None]) -> FileChooser:
+    with page.expect_file_chooser(timeout=CHOOSER_MS) as chooser:
+        press()
+    return chooser.value
 
 
 def tab_to(page: Page, wanted: Locator, most: int = 120) -> None:

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 from pypdf import PdfReader
 
-from tests.browser.asking import ask_by_mouse, choose, consultation, outcome, payload, tab_to
+from tests.browser.asking import ask_by_mouse, choose, chooser_of, consultation, outcome, payload, tab_to
 from tests.browser.conftest import Open
 from tests.browser.serving import Server, serving
 
@@ -72,9 +72,7 @@ def test_everything_by_keyboard_alone(server: Server, open_page: Open, size: str
     page = open_page(server.url, size=size).page
     asked = consultation(1)
     tab_to(page, page.get_by_role("button", name="Choose pictures"))
-    with page.expect_file_chooser() as chooser:
-        page.keyboard.press("Enter")
-    chooser.value.set_files(asked["file"])
+    chooser_of(page, lambda: page.keyboard.press("Enter")).set_files(asked["file"])
     tab_to(page, page.get_by_label("Note", exact=True))
     page.keyboard.type(asked["note"])
     tab_to(page, page.get_by_label("Age", exact=True))
