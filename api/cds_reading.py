@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from api.admitting import decoded
 from api.backend import Backend
-from api.errors import Fault, PrefetchUnusable
+from api.errors import PicturesRefused, PrefetchUnusable
 from inference.admission import MAX_NOTE
 from inference.types import MAX_PICTURES, Consultation
 from knowledge.errors import PictureRefused
@@ -55,15 +56,10 @@ def carried(*places: Any) -> Carried:
 
 async def consultation_of(found: Carried, backend: Backend) -> Consultation:
     """The consultation, with every picture decoded. Raises PrefetchUnusable naming each bad one by its number, from 1."""
-    pictures: list[Picture] = []
-    faults = []
-    for number, attachment in enumerate(found.attachments, start=1):
-        try:
-            pictures.append(await backend.answer(partial(_picture, attachment, backend)))
-        except PictureRefused as error:
-            faults.append(Fault(str(error), picture=number, reason=error.reason))
-    if faults:
-        raise PrefetchUnusable(" ".join(f"Picture {one.picture}: {one.detail}" for one in faults), faults)
+    try:
+        pictures = await decoded(backend, [partial(_picture, one, backend) for one in found.attachments])
+    except PicturesRefused as error:
+        raise PrefetchUnusable(str(error), error.errors or ()) from error
     return Consultation(tuple(pictures), found.note, body_site=found.body_site)
 
 

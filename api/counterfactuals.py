@@ -11,8 +11,8 @@ from litestar.params import MultipartBody
 from pydantic import Field
 
 from api import counterfactual_examples, examples
+from api.admitting import pictures_of
 from api.backend import Backend
-from api.diagnoses import pictures_of
 from api.leaving import unless_left
 from api.openapi import body_example, example, problems
 from api.schemas import DiagnosisRequest, JsonText

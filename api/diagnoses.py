@@ -1,52 +1,26 @@
 """Pictures and words in, a diagnosis with its evidence out, or the reason why there is none."""
 
-from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
 from litestar import Request, Response, post
-from litestar.datastructures import UploadFile
 from litestar.di import NamedDependency
 from litestar.params import MultipartBody
 from litestar.response import ServerSentEvent
 
 from api import examples, fhir_examples
+from api.admitting import pictures_of
 from api.answers import AsFhir, DiagnosisForm, own_address, wanted
 from api.auth import caller_of
 from api.backend import Backend
-from api.errors import Fault, PicturesRefused
 from api.fhir import FHIR_JSON
 from api.leaving import unless_left
 from api.limits import answer_until
 from api.openapi import EVENT_STREAM, events_example, example, in_other_forms, object_example, problems
 from api.plain import must_be_plain
 from api.telling import told
-from inference.errors import ConsultationRefused
-from inference.types import MAX_PICTURES, Abstention, Diagnosis
-from knowledge.errors import PictureRefused
-from knowledge.pictures import Picture
+from inference.types import Abstention, Diagnosis
 from runtime.keys import Role
-
-
-async def pictures_of(backend: Backend, images: Sequence[UploadFile]) -> list[Picture]:
-    """The pictures of a consultation. Raises ConsultationRefused for none or too many, and as `admitted` does."""
-    if not 1 <= len(images) <= MAX_PICTURES:
-        raise ConsultationRefused(f"send 1 to {MAX_PICTURES} pictures, not {len(images)}")
-    return await admitted(backend, images)
-
-
-async def admitted(backend: Backend, files: Sequence[UploadFile]) -> list[Picture]:
-    """The pictures of a request, decoded. Raises PicturesRefused naming each bad one by its number, from 1."""
-    pictures, faults = [], []
-    for number, file in enumerate(files, start=1):
-        data = await file.read()
-        try:
-            pictures.append(await backend.answer(partial(backend.service.admit, data)))
-        except PictureRefused as error:
-            faults.append(Fault(str(error), picture=number, reason=error.reason))
-    if faults:
-        raise PicturesRefused(faults)
-    return pictures
 
 
 @post(

@@ -8,9 +8,9 @@ from litestar.di import NamedDependency
 from litestar.params import JSONBody, MultipartBody
 
 from api import examples
+from api.admitting import admitted
 from api.auth import caller_of
 from api.backend import Backend
-from api.diagnoses import admitted
 from api.openapi import body_example, example, problems
 from api.plain import must_be_plain
 from api.schemas import PictureSearchForm, PictureSearchRequest, SearchRequest
