@@ -6,6 +6,7 @@ It is a middleware and no guard, so that nothing of a stranger's request is read
 import hmac
 from collections.abc import Callable
 from typing import TypeVar, cast
+from urllib.parse import quote
 
 import anyio
 import anyio.to_thread
@@ -59,13 +60,13 @@ class Door(ASGIMiddleware):
             except KeyNeeded:
                 self._rate.spend(STRANGERS)
                 if handler.opt.get("page"):
-                    await _sent_to_sign_in(send)
+                    await _sent_to_sign_in(asked["path"], send)
                     return
                 raise
             if handler.opt.get("rated", True):
                 self._rate.spend(caller.key_id or KEYLESS)
+            scope["user"] = caller  # first: who is refused is logged, and his page greets him
             _admit(caller, needed, asked)
-            scope["user"] = caller
         await next_app(scope, receive, send)
 
     async def _caller(self, scope: Scope) -> Caller:
@@ -101,8 +102,10 @@ def _admit(caller: Caller, needed: Role, scope: HTTPScope) -> None:
     must_be(caller, needed)
 
 
-async def _sent_to_sign_in(send: Send) -> None:
-    headers = [(b"location", SIGN_IN.encode()), (b"content-length", b"0")]
+async def _sent_to_sign_in(path: str, send: Send) -> None:
+    """From where the visitor comes back to the page that he asked for."""
+    location = SIGN_IN if path == "/" else f"{SIGN_IN}?next={quote(path, safe='')}"
+    headers = [(b"location", location.encode()), (b"content-length", b"0")]
     await send({"type": "http.response.start", "status": 303, "headers": headers})
     await send({"type": "http.response.body", "body": b"", "more_body": False})
 

@@ -146,8 +146,10 @@ class _Exchange:
         key = key_id_of(self._scope)
         if key is not None:
             fields["key_id"] = key
-        _log.info(
-            "%s %s %d %.1f ms request=%s%s", self._method, self._route, self._shown_status, seconds * 1000, self._id,
+        # Probes and scrapes come every few seconds: those that went well are of no interest.
+        told = logging.DEBUG if self._scope["path"] in ALWAYS and self._shown_status < 400 else logging.INFO
+        _log.log(
+            told, "%s %s %d %.1f ms request=%s%s", self._method, self._route, self._shown_status, seconds * 1000, self._id,
             f" key={key}" if key else "", extra={"fields": fields},
         )  # fmt: skip
 

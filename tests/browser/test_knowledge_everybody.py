@@ -100,7 +100,7 @@ def test_who_may_only_read_sees_what_he_cannot_do_and_why(own_service: Service, 
         page.get_by_label("Your key").fill(key)  # sent to sign in first
         page.keyboard.press("Enter")
         expect(page.locator(".visitor")).to_contain_text("dr.lind (reader)")
-        page.goto(f"{url}/knowledge/documents/{document.id}")
+        expect(page).to_have_url(f"{url}/knowledge/documents/{document.id}")  # and brought back
         delete = page.get_by_role("button", name="Delete version 1")
         expect(delete).to_be_disabled()
         expect(delete).to_have_attribute("title", "Needs the role curator; yours is reader.")
@@ -109,6 +109,11 @@ def test_who_may_only_read_sees_what_he_cannot_do_and_why(own_service: Service, 
         assert parts.all_inner_texts() == ["Documents", "Search test"]
         expect(page.get_by_role("link", name="Upload a new version")).to_have_count(0)
         watched.settle("document-reader")
+        watched.expected |= {403}
+        page.goto(f"{url}/knowledge/audit")
+        expect(page.get_by_text("This needs the role curator; this key has the role reader.")).to_be_visible()
+        watched.settle("role-too-low")
+        page.goto(f"{url}/knowledge/documents/{document.id}")
         page.get_by_role("link", name="Pages and passages").click()
         expect(page.get_by_role("button", name=re.compile("potent topical corticosteroid"))).to_be_visible()
 

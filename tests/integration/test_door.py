@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
 from click.testing import CliRunner
@@ -124,7 +125,9 @@ def test_who_has_no_key_that_opens_is_told_so_by_every_route(door: Door) -> None
         if handler.opt.get("page"):
             for key in (None, *door.useless.values()):
                 sent = door.send(method, path, key)
-                assert (sent.status_code, sent.headers["location"], sent.content) == (303, "/sign-in", b""), path
+                back = {} if path == "/" else {"next": [path]}
+                address, _, query = sent.headers["location"].partition("?")
+                assert (sent.status_code, address, parse_qs(query), sent.content) == (303, "/sign-in", back, b""), path
             continue
         missing = door.send(method, path)
         assert missing.headers["www-authenticate"] == 'Bearer realm="dermacite"', path
@@ -148,6 +151,12 @@ def test_no_role_reaches_beyond_itself(door: Door) -> None:
                 assert answer.status_code not in {401, 403, 500}, (method, path, role, answer.text)
             else:
                 refusals += 1
+                if handler.opt.get("page"):  # a person reads it
+                    assert (answer.status_code, answer.headers["content-type"]) == (403, "text/html; charset=utf-8"), (
+                        path
+                    )
+                    assert f"This needs the role {needed}; this key has the role {role}." in answer.text
+                    continue
                 detail = problem_of(answer, 403, "role_too_low")["detail"]
                 assert detail == f"This needs the role {needed}; this key has the role {role}."
     assert refusals > 30  # the ladder has steps

@@ -218,6 +218,6 @@ def test_who_is_not_signed_in_is_sent_there_by_a_page(empty_service: Service) ->
     reader, _ = empty_service.keys.create("dr.weber", Role.READER, 1, "me")
     with pages_of(empty_service) as client:
         sent = client.get("/knowledge", follow_redirects=False)
-        assert (sent.status_code, sent.headers["location"], sent.content) == (303, "/sign-in", b"")
+        assert (sent.status_code, sent.headers["location"], sent.content) == (303, "/sign-in?next=%2Fknowledge", b"")
         client.cookies.set("dermacite", empty_service.keys.sign_in(reader).token)
         assert reason(client.get("/knowledge", follow_redirects=False)) == (403, "role_too_low")

@@ -111,6 +111,14 @@ def _from_info_on(caplog: pytest.LogCaptureFixture) -> None:
 # --- lines ---------------------------------------------------------------------------------------------------------------
 
 
+def test_a_probe_that_went_well_leaves_no_line(client: Client, caplog: pytest.LogCaptureFixture) -> None:
+    assert client.get("/health/ready").status_code == 200
+    assert fields_of(caplog) == []
+    caplog.set_level(logging.DEBUG, logger="dermacite.requests")
+    client.get("/health/ready")
+    assert [one["route"] for one in fields_of(caplog)] == ["/health/ready"]
+
+
 def test_every_request_is_one_line_with_its_template(client: Client, caplog: pytest.LogCaptureFixture) -> None:
     client.get(f"/things/{SECRET}?note={SECRET}")
     client.get("/things/broken")
