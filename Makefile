@@ -27,7 +27,7 @@ export HF_HUB_OFFLINE ?= 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install vllm-env chromium demo serve test test-local test-vllm test-schema browser check types style layers dependencies audit fix bench bench-ablation bench-peers
+.PHONY: help install vllm-env chromium demo serve test test-local test-vllm test-schema browser check types style layers dependencies manifests audit fix bench bench-ablation bench-peers
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -79,8 +79,8 @@ chromium:
 	     && DEBIAN_FRONTEND=noninteractive apt-get install -qq --yes --no-install-recommends chromium >/dev/null; } \
 	|| { echo "The tests of the pages need Chromium. Type: sudo apt-get install chromium   or name one: make browser CHROMIUM=/path/to/chromium"; exit 1; }
 
-check: install ## Lint, types, layers, dependencies and their licences
-	@$(MAKE) --no-print-directory --jobs 2 --output-sync types style layers dependencies
+check: install ## Lint, types, layers, dependencies and their licences, manifests
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync types style layers dependencies manifests
 
 types:
 	$(BIN)/mypy
@@ -95,6 +95,11 @@ layers:
 dependencies:
 	$(BIN)/deptry .
 	$(BIN)/python -m tests.dependencies
+
+manifests:
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec deploy/compose.yaml
+	$(BIN)/kubernetes-validate --strict --quiet deploy/kubernetes.yaml
+	$(BIN)/hadolint deploy/Dockerfile
 
 audit: install $(AUDIT_VENV)/installed ## Ask a vulnerability service about every pinned version (needs the network)
 	$(AUDIT_VENV)/bin/pip-audit --requirement constraints.txt --no-deps --disable-pip $(if $(SERVICE),--vulnerability-service $(SERVICE),)
