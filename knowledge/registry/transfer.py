@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from sqlalchemy import JSON, Column, Connection, MetaData, Table, delete, insert, select
-from sqlalchemy.exc import DBAPIError, IntegrityError, ProgrammingError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 
 import knowledge.migrations
 from knowledge.errors import KnowledgeError
 from knowledge.registry.database import SCHEMA_HEAD, Database
 from knowledge.registry.keys import KEY
+from knowledge.registry.opening import open_database
 from knowledge.registry.rows import blobs_used, generation_of
 from knowledge.registry.tables import AUDIT, METADATA, STAYING
 
@@ -81,17 +82,17 @@ def restore(url: str, folder: Path, schema: str) -> None:
 
     Raises RowsRefused for anything that is not such a file, StorageFailed.
     """
-    database = Database(url)
+    database = open_database(url)
     try:
         database.upgrade(schema)
         with database.write() as connection:
-            _load(connection, folder)
+            _load(database, connection, folder)
         database.upgrade()
     finally:
         database.close()
 
 
-def _load(connection: Connection, folder: Path) -> None:
+def _load(database: Database, connection: Connection, folder: Path) -> None:
     # As the migrations made them at that schema, which may be older than the tables this program knows.
     reflected = MetaData()
     reflected.reflect(bind=connection)
@@ -104,9 +105,10 @@ def _load(connection: Connection, folder: Path) -> None:
         for rows in _batches(_read(table, folder / f"{table.name}{SUFFIX}")):
             try:
                 connection.execute(insert(table), rows)
-            except (IntegrityError, ProgrammingError, OverflowError) as error:
-                why = error.orig if isinstance(error, DBAPIError) else type(error).__name__
-                raise RowsRefused(f"rows of {table.name} do not fit together ({why})") from error
+            except (IntegrityError, ProgrammingError, DataError, OverflowError) as error:
+                why = database.told(error) if isinstance(error, DBAPIError) else type(error).__name__
+                raise RowsRefused(f"rows of {table.name} do not fit together ({why})") from None  # it may hold values
+    database.loaded(connection)
 
 
 def _read(table: Table, file: Path) -> Iterator[dict[str, Any]]:
