@@ -57,13 +57,13 @@ class Door(ASGIMiddleware):
             try:
                 caller = await self._caller(scope)
             except KeyNeeded:
-                self._rate.spend(STRANGERS)
+                await self._rate.spend(STRANGERS)
                 if handler.opt.get("page"):
                     await _sent_to_sign_in(send)
                     return
                 raise
             if handler.opt.get("rated", True):
-                self._rate.spend(caller.key_id or KEYLESS)
+                await self._rate.spend(caller.key_id or KEYLESS)
             _admit(caller, needed, asked)
             scope["user"] = caller
         await next_app(scope, receive, send)

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ import psycopg
 import pytest
 
 from knowledge.registry import Registry
+from knowledge.registry.server import LEAST_CONNECTIONS
 
 DEADLINE_S = 60
 USER, PASSWORD = "dermacite", "a-password-of-tests"
@@ -54,7 +55,8 @@ class PostgresServer:
             shutil.chown(self.folder, *self._user)
         (self.folder / "password").write_text(PASSWORD)
         self._run("initdb", "--pgdata", "data", "--username", USER, "--pwfile", "password", "--no-sync",
-                  "--auth-host", "scram-sha-256", "--auth-local", "trust", "--encoding", "UTF8", "--locale", "C.UTF-8")  # fmt: skip
+                  "--auth-host", "scram-sha-256", "--auth-local", "trust", "--encoding", "UTF8",
+                  "--locale", "C.UTF-8")  # fmt: skip
         self.start()
         self.execute(f"CREATE DATABASE {TEMPLATE}")
         Registry(self.url(TEMPLATE)).close()
@@ -75,10 +77,10 @@ class PostgresServer:
 
     def start(self) -> None:
         options = [part for name, value in FAST.items() for part in ("-c", f"{name}={value}")]
-        command = [self._bin / "postgres", "-D", "data", "-p", str(self.port), "-h", "127.0.0.1", "-k", self.folder]
+        place = ["-D", "data", "-p", str(self.port), "-h", "127.0.0.1", "-k", str(self.folder)]
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                [*command, *options], cwd=self.folder, stdout=log, stderr=log, **self._as_user()
+                [self._bin / "postgres", *place, *options], cwd=self.folder, stdout=log, stderr=log, **self._as_user()
             )
         deadline = time.monotonic() + DEADLINE_S
         while not self._answers():
@@ -141,6 +143,24 @@ def postgres_server() -> Iterator[PostgresServer]:
 def postgres_url(postgres_server: PostgresServer) -> str:
     """A database with our tables and nothing in them, for one test."""
     return postgres_server.fresh()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def open_registry(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], Registry]:
+    """Opens the one registry of a test, as often as it wants; each test runs on every database."""
+    if request.param == "sqlite":
+        return lambda: Registry.in_folder(tmp_path)
+    server: PostgresServer = request.getfixturevalue("postgres_server")
+    url = server.fresh()
+    return lambda: Registry(url, LEAST_CONNECTIONS)
+
+
+@pytest.fixture
+def registry(open_registry: Callable[[], Registry]) -> Iterator[Registry]:
+    """An empty registry, on every database."""
+    opened = open_registry()
+    yield opened
+    opened.close()
 
 
 @pytest.fixture

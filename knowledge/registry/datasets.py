@@ -126,7 +126,10 @@ class Datasets:
     def labels(self, name: str) -> tuple[LabelUse, ...]:
         """Every spelling of a label in a dataset and what it became, by label."""
         columns = (CASES.c.label_raw, CASES.c.label)
-        return tuple(LabelUse(*row) for row in self._counted(name, columns, order=(CASES.c.label, CASES.c.label_raw.nulls_first())))
+        return tuple(
+            LabelUse(*row)
+            for row in self._counted(name, columns, order=(CASES.c.label, CASES.c.label_raw.nulls_first()))
+        )
 
     def licences(self, name: str) -> tuple[tuple[str | None, int], ...]:
         """(licence as declared, cases) of a dataset, the most frequent first."""
@@ -136,7 +139,9 @@ class Datasets:
     def coverage(self, name: str) -> tuple[LabelCount, ...]:
         """Cases by label, skin tone and split."""
         columns = (CASES.c.label, CASES.c.skin_tone, CASES.c.split)
-        return tuple(LabelCount(*row) for row in self._counted(name, columns, order=[one.nulls_first() for one in columns]))
+        return tuple(
+            LabelCount(*row) for row in self._counted(name, columns, order=[one.nulls_first() for one in columns])
+        )
 
     def _counted(self, name: str, columns: Sequence[Any], order: Sequence[Any]) -> list[Any]:
         query = select(*columns, func.count()).where(CASES.c.dataset == name).group_by(*columns).order_by(*order)

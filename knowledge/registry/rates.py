@@ -43,7 +43,8 @@ class Rates:
         with self._database.unqueued() as connection:
             spent = connection.execute(_SPEND, {"whose": whose, "most": per_minute}).scalar_one_or_none()
             if spent is None:
-                return wait_s(*connection.execute(_WAIT, {"whose": whose}).one(), per_minute)
+                second, before, now = connection.execute(_WAIT, {"whose": whose}).one()
+                return wait_s(second, before, now, per_minute)
             if spent == 1:
                 connection.execute(_FORGET)
         return None

@@ -10,8 +10,8 @@ from knowledge.errors import StorageFailed
 from knowledge.registry.answers import Answers
 from knowledge.registry.audit import Audit
 from knowledge.registry.cases import Cases
-from knowledge.registry.embedded import schema_of
 from knowledge.registry.datasets import Datasets
+from knowledge.registry.embedded import schema_of
 from knowledge.registry.facts import Facts
 from knowledge.registry.jobs import Jobs
 from knowledge.registry.keys import Keys

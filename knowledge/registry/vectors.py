@@ -8,7 +8,9 @@ from knowledge.registry.rows import slices
 from knowledge.registry.server import ServerDatabase
 from knowledge.registry.tables import VECTORS
 
-_PUT = text("INSERT INTO vectors (fingerprint, key, vector) VALUES (:fingerprint, :key, :vector) ON CONFLICT DO NOTHING")
+_PUT = text(
+    "INSERT INTO vectors (fingerprint, key, vector) VALUES (:fingerprint, :key, :vector) ON CONFLICT DO NOTHING"
+)
 
 
 class Vectors:
