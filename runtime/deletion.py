@@ -14,7 +14,7 @@ from runtime.service import Service
 from runtime.traces import Needles
 from runtime.writing import Writer
 
-ON_SERVER = "what the PostgreSQL server keeps for itself: space it freed and did not use again, its write-ahead log, replicas, backups"
+ON_SERVER = "what the PostgreSQL server keeps: space that it freed and did not use again, its write-ahead log, replicas, backups"
 NEEDLE = 48  # characters of a text that are looked for byte by byte: enough to be its own
 
 

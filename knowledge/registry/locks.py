@@ -50,7 +50,7 @@ class LockSessions:
                 yield
             finally:
                 # One that cannot be given back is gone already, with its session.
-                with suppress(SQLAlchemyError), _transaction(session):
+                with suppress(SQLAlchemyError, StorageFailed), _transaction(session):
                     session.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": key})
 
     def session(self) -> Connection | None:

@@ -116,7 +116,7 @@ class Registry(Lifecycle, Cases):
     # --- the whole -------------------------------------------------------------------------------------------------
 
     def forget_deleted(self) -> bool:
-        """Let nothing stay readable of what was deleted, where the database can help it. False when a reader kept it from that."""
+        """Let nothing of what was deleted stay readable, where the database can help it; False where that did not work."""
         return self._database.forget_deleted()
 
     def integrity_problems(self) -> list[str]:
