@@ -14,7 +14,9 @@ from runtime.service import Service
 from runtime.traces import Needles
 from runtime.writing import Writer
 
-ON_SERVER = "what the PostgreSQL server keeps: space that it freed and did not use again, its write-ahead log, replicas, backups"
+ON_SERVER = (
+    "what the PostgreSQL server keeps: freed space that it did not use again, write-ahead log, replicas, backups"
+)
 NEEDLE = 48  # characters of a text that are looked for byte by byte: enough to be its own
 
 
