@@ -27,6 +27,7 @@ from runtime.truth import schema_of
 FULL: Final = 200_000_000  # bytes free; below it writes are about to fail
 ROOM: Final = 2_000_000_000  # and below this, or twice the indexes, a rebuild may not fit
 SOON: Final = timedelta(days=14)  # a key that ends within them is told
+_DUMP = "stop what serves it and copy the database first: pg_dump"
 _COPY = "stop what serves it and copy the home folder first"
 
 
@@ -115,11 +116,10 @@ def _schema(home: Path, settings: Settings) -> Finding:
     if schema is None:
         return Finding("registry", State.OK, "none yet; it is made when it is needed")
     if schema == SCHEMA_HEAD:
-        where = "a file of the home" if settings.registry_url is None else "PostgreSQL"
-        return Finding("registry", State.OK, f"schema {schema}, {where}")
+        return Finding("registry", State.OK, f"schema {schema}{' on PostgreSQL' if settings.registry_url else ''}")
     if schema < SCHEMA_HEAD:
         detail = f"schema {schema}; the next command or start brings it to {SCHEMA_HEAD}, and no way leads back"
-        return Finding("registry", State.WARNING, detail, _COPY)
+        return Finding("registry", State.WARNING, detail, _COPY if settings.registry_url is None else _DUMP)
     detail = f"schema {schema} is of a newer version; this one knows {SCHEMA_HEAD}"
     return Finding("registry", State.ERROR, detail, "serve it with the version that wrote it")
 

@@ -30,6 +30,7 @@ _PARAMETERS: Final[dict[str, str | int]] = {
     "options": "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3"
     f" -c tcp_user_timeout={VANISHED_S * 1_000} -c client_connection_check_interval=10s"
     f" -c lock_timeout={PATIENCE_S}s -c idle_in_transaction_session_timeout=600s"
+    " -c idle_session_timeout=0"  # who encodes for an hour holds his locks meanwhile
     " -c default_transaction_isolation=read\\ committed",
 }
 

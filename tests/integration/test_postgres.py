@@ -21,6 +21,7 @@ from knowledge.types import Cut, Source
 from retrieval.search import Encoders
 from runtime.checking import findings
 from runtime.curation import Curator
+from runtime.doctor import examine
 from runtime.errors import KeyRefused, SettingsRefused, WriterBusy
 from runtime.exporting import export_archive
 from runtime.importing import import_archive
@@ -338,6 +339,7 @@ def test_check_and_a_receipt_say_where_the_registry_is_and_never_its_password(
     looked = {one.name: one for one in findings(there.home.root, models=False)}
     assert looked["registry"].detail.endswith("PostgreSQL")
     assert {name for name, one in looked.items() if one.state == "error"} == set()
+    assert [one.name for one in examine(there) if not one.healthy] == []
     told = repr((looked, there.settings, there.configuration))
     assert PASSWORD not in told
     monkeypatch.setenv("DERMACITE_REGISTRY_URL", url.get_secret_value().replace(PASSWORD, "wrong"))
