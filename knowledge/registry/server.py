@@ -5,7 +5,8 @@ from contextlib import contextmanager
 from typing import Final
 
 from sqlalchemy import Connection, Engine, create_engine, make_url, text
-from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, PendingRollbackError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolExhausted
 
 from knowledge.errors import StorageFailed
 from knowledge.registry.database import Database
@@ -77,7 +78,7 @@ class ServerDatabase(Database):
         """See Database. Nothing of the driver's error goes on, since it may hold values of rows or the address."""
         try:
             yield
-        except SQLAlchemyError as error:
+        except (DBAPIError, PendingRollbackError, PoolExhausted) as error:
             if isinstance(error, DBAPIError) and _sqlstate(error) is not None and not error.connection_invalidated:
                 raise StorageFailed(
                     f"the registry refused the operation ({self.told(error)}), and nothing of it was kept. Check the log "
@@ -171,5 +172,7 @@ def _sqlstate(error: Exception) -> str | None:
 
 
 def _why(error: SQLAlchemyError) -> str:
+    if isinstance(error, PoolExhausted):
+        return "all connections that registry_connections allows this process are in use"
     said = str(error.orig) if isinstance(error, DBAPIError) else str(error)
     return next((ours for theirs, ours in _REFUSED if theirs in said), "it does not answer")
