@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -239,9 +240,10 @@ def test_a_revoked_key_and_its_sessions_end_in_every_process_at_once(registry: R
     session = here.sign_in(text)
     assert there.check(text).id == there.signed_in(session.token).id == key.id
     registry.keys.revoke(key.id, "me")
-    for look in (lambda: there.check(text), lambda: there.signed_in(session.token)):
-        with pytest.raises(KeyRefused):
-            look()
+    with pytest.raises(KeyRefused):
+        there.check(text)
+    with pytest.raises(KeyRefused):
+        there.signed_in(session.token)
     other.close()
 
 
@@ -275,7 +277,8 @@ def found(service: Service, text: str) -> tuple[Any, ...]:
 
 def lived(service: Service, folder: Path) -> dict[str, Any]:
     """Ingest, search, supersede, delete; what was seen of it, without times."""
-    curator, seen = Curator(service, actor="ada"), {}
+    curator = Curator(service, actor="ada")
+    seen: dict[str, Any] = {}
     cases = curator.ingest_cases(folder / "cases", "sample")
     [first] = curator.ingest_documents([Upload("sample.pdf", guideline, SOURCE)])
     newer = guideline((("Acne", "Offer adapalene 0.3% in place of adapalene 0.1% for papules of the face."),))
@@ -392,10 +395,9 @@ def test_two_processes_take_every_job_once(
     services = [service_at(tmp_path / "home", encoders, url) for _ in range(2)]
     runners = [JobRunner(Curator(one)) for one in services]
     intent = Curator(services[0]).intent()
-    jobs = [
-        runners[0].accept_documents([Upload(f"{at}.pdf", lambda at=at: guideline(((f"T{at}", f"Give {at} mg."),)))], intent).id
-        for at in range(6)
-    ]  # fmt: skip
+    pdfs = [guideline(((f"T{at}", f"Give {at} mg."),)) for at in range(6)]
+    uploads = [Upload(f"{at}.pdf", partial(bytes, pdf)) for at, pdf in enumerate(pdfs)]
+    jobs = [runners[0].accept_documents([upload], intent).id for upload in uploads]
     start = type(services[0].registry.jobs).start
 
     def counted(self: Any, job_id: str) -> Any:
