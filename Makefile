@@ -27,7 +27,7 @@ export HF_HUB_OFFLINE ?= 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install vllm-env chromium demo serve test test-local test-vllm test-schema browser check types style layers dependencies manifests audit fix bench bench-ablation bench-peers
+.PHONY: help install vllm-env chromium postgres demo serve test test-local test-vllm test-schema browser check types style layers dependencies manifests audit fix bench bench-ablation bench-peers
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,11 +56,11 @@ demo: install ## Build a knowledge base from the sample corpus, diagnose a pictu
 serve: install ## Answer over HTTP on this machine (http://127.0.0.1:8000)
 	$(BIN)/dermacite $(HOME_OPTION) serve
 
-test: install vllm-env chromium ## Run every test (WORKERS=how many at a time)
+test: install vllm-env chromium postgres ## Run every test (WORKERS=how many at a time)
 	$(PYTEST) --ignore tests/browser
 	$(PYTEST) tests/browser
 
-test-local: install ## Run every test but those of a served model and of a browser
+test-local: install postgres ## Run every test but those of a served model and of a browser
 	$(PYTEST) --ignore tests/browser --ignore tests/vllm
 
 test-vllm: install vllm-env ## Run the tests of engines and consultations on a real vLLM server
@@ -78,6 +78,13 @@ chromium:
 	|| { [ -z "$$CHROMIUM" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq \
 	     && DEBIAN_FRONTEND=noninteractive apt-get install -qq --yes --no-install-recommends chromium >/dev/null; } \
 	|| { echo "The tests of the pages need Chromium. Type: sudo apt-get install chromium   or name one: make browser CHROMIUM=/path/to/chromium"; exit 1; }
+
+# The same for PostgreSQL: its programs; the tests start servers of their own, in folders of their own.
+postgres:
+	@[ -x "$${POSTGRES:-/nowhere}/initdb" ] || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null \
+	|| { [ -z "$$POSTGRES" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq \
+	     && DEBIAN_FRONTEND=noninteractive apt-get install -qq --yes --no-install-recommends postgresql >/dev/null; } \
+	|| { echo "The tests of the registry need PostgreSQL. Type: sudo apt-get install postgresql   or name its programs: make test POSTGRES=/path/to/bin"; exit 1; }
 
 check: install ## Lint, types, layers, dependencies and their licences, manifests
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync types style layers dependencies manifests

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from importlib.metadata import version
 from typing import TypeVar
 
@@ -28,7 +29,7 @@ from api.errors import HANDLERS
 from api.guard import OwnNames, add_hsts, add_security_headers
 from api.health import Readiness, live, ready
 from api.jobs import cancel_job, follow_job, get_job, list_jobs, retry_job
-from api.limits import Rate, Turns
+from api.limits import Count, Rate, Turns
 from api.metrics import Metrics, metrics
 from api.openapi import openapi_config
 from api.pages import get_document_file, get_page, get_page_image
@@ -78,7 +79,7 @@ def create_app(service: Service, draining: Draining | None = None, *, keyless: b
             "readiness": _always(readiness),
             "numbers": _always(watchers.metrics),
             "actor": Provide(acting),
-            "sign_ins": _always(Rate(SIGN_INS_PER_MINUTE)),
+            "sign_ins": _always(Rate(SIGN_INS_PER_MINUTE, partial(_shared, service, "sign-in"))),
         },
         lifespan=[_lifespan(backend, readiness, watchers.tracing)],
         middleware=_middleware(service, cookie, turns, keyless=keyless and public_url is None),
@@ -98,8 +99,19 @@ def create_app(service: Service, draining: Draining | None = None, *, keyless: b
 def _middleware(service: Service, cookie: str, turns: Turns, *, keyless: bool) -> list[ASGIMiddleware]:
     """What a request passes on its way to a route, in this order."""
     settings = service.settings
-    door = Door(lambda: service.keys, cookie, Rate(settings.requests_per_minute), keyless=keyless)
+    door = Door(
+        lambda: service.keys,
+        cookie,
+        Rate(settings.requests_per_minute, partial(_shared, service, "request")),
+        keyless=keyless,
+    )
     return [OwnNames(settings.public_url), door, turns]
+
+
+def _shared(service: Service, what: str) -> Count | None:
+    """Where requests are counted for all processes, if the registry is on a server. Each kind has a count of its own."""
+    rates = service.registry.rates if service.settings.registry_url is not None else None
+    return None if rates is None else lambda whose, most: rates.spend(f"{what} {whose}", most)
 
 
 def _watchers(service: Service, draining: Draining | None) -> Watchers:

@@ -49,6 +49,7 @@ CASES_RECEIPT: dict[str, Any] = {
     "cases": [CASE_ID],
     "pictures": 1,
     "absent_from": ["registry", "vectors", "index", "lexical", "caches", "files", "disk"],
+    "not_looked_at": [],
 }
 
 COVERAGE: dict[str, Any] = {

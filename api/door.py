@@ -58,13 +58,13 @@ class Door(ASGIMiddleware):
             try:
                 caller = await self._caller(scope)
             except KeyNeeded:
-                self._rate.spend(STRANGERS)
+                await self._rate.spend(STRANGERS)
                 if handler.opt.get("page"):
                     await _sent_to_sign_in(asked["path"], send)
                     return
                 raise
             if handler.opt.get("rated", True):
-                self._rate.spend(caller.key_id or KEYLESS)
+                await self._rate.spend(caller.key_id or KEYLESS)
             scope["user"] = caller  # first: who is refused is logged, and his page greets him
             _admit(caller, needed, asked)
         await next_app(scope, receive, send)

@@ -2,9 +2,11 @@
 
 import math
 import time
+from collections.abc import Callable
 from typing import Any
 
 import anyio
+import anyio.to_thread
 from anyio.lowlevel import checkpoint
 from limits import RateLimitItemPerMinute
 from limits.storage import MemoryStorage
@@ -16,26 +18,52 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.errors import AnswerTimedOut, TooBusy, TooManyRequests, on_domain_error
 
+_COUNTS = 4  # requests counted on a server at once
 _UNTIL = "dermacite_answer_until"  # key in a scope
 
 
+# Counts one request of a caller; or returns the seconds to wait, where that would be one too many.
+Count = Callable[[str, int], float | None]
+
+
 class Rate:
-    """At most so many requests in any minute, counted by whom they are from, in this process."""
+    """At most so many requests in any minute, counted by whom they are from: in this process, or where `shared` counts for
+    all processes of a service (knowledge.registry.rates)."""
 
-    def __init__(self, per_minute: int) -> None:
-        self._item = RateLimitItemPerMinute(per_minute)
-        self._limiter = MovingWindowRateLimiter(MemoryStorage())
+    def __init__(self, per_minute: int, shared: Callable[[], Count | None] = lambda: None) -> None:
+        self._per_minute = per_minute
+        self._here = Here()
+        self._shared = shared
+        self._limiter = anyio.CapacityLimiter(_COUNTS)
 
-    def spend(self, whose: str) -> None:
-        """Count one request. Raises TooManyRequests, which says when the next one is served.
+    async def spend(self, whose: str) -> None:
+        """Count one request. Raises TooManyRequests, which says when the next one is served, and StorageFailed.
 
         A name is remembered for good: give it names that there are few of, never what a stranger sends.
         """
-        if not self._limiter.hit(self._item, whose):
-            free = self._limiter.get_window_stats(self._item, whose).reset_time
-            after = max(1, math.ceil(free - time.time()))
-            many = f"More than {self._item.amount} requests in a minute."
+        shared = self._shared()
+        if shared is None:
+            wait = self._here.spend(whose, self._per_minute)
+        else:
+            wait = await anyio.to_thread.run_sync(shared, whose, self._per_minute, limiter=self._limiter)
+        if wait is not None:
+            after = max(1, math.ceil(wait))
+            many = f"More than {self._per_minute} requests in a minute."
             raise TooManyRequests(f"{many} Wait {after} s before the next.", after)
+
+
+class Here:
+    """Counts in this process, exactly: of every request when it was."""
+
+    def __init__(self) -> None:
+        self._limiter = MovingWindowRateLimiter(MemoryStorage())
+
+    def spend(self, whose: str, per_minute: int) -> float | None:
+        """See Count."""
+        item = RateLimitItemPerMinute(per_minute)
+        if self._limiter.hit(item, whose):
+            return None
+        return self._limiter.get_window_stats(item, whose).reset_time - time.time()
 
 
 class Turns(ASGIMiddleware):

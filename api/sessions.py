@@ -57,7 +57,7 @@ async def sign_in(
     """
     keys, key = backend.service.keys, data.key.strip()
     named = await backend.read(partial(keys.named_by, key))
-    sign_ins.spend(named or STRANGERS)
+    await sign_ins.spend(named or STRANGERS)
     try:
         session = await backend.read(partial(keys.sign_in, key))
     except KeyRefused as error:

@@ -9,8 +9,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from knowledge.errors import StorageFailed
 from knowledge.sqlite import use_write_ahead_log
 from retrieval.errors import EmbeddingsFailed
+from retrieval.protocols import VectorRows
 from retrieval.types import Vector
 
 KEYS_PER_QUERY = 500
@@ -33,7 +35,50 @@ def text_key(text: str) -> str:
 
 
 class EmbeddingStore:
-    """(fingerprint of the encoder, sha256 of the input) -> float32 vector, or bytes. Any number of processes may use it."""
+    """(fingerprint of the encoder, sha256 of the input) -> float32 vector, or bytes. Any number of processes may use it.
+
+    `rows` is where they are kept: a file of this store's own, or what several hosts share.
+    """
+
+    def __init__(self, rows: Path | VectorRows) -> None:
+        self._rows: VectorRows = _File(rows) if isinstance(rows, Path) else rows
+
+    def get(self, fingerprint: str, keys: Iterable[str]) -> dict[str, Vector]:
+        """The vectors that are there, by key."""
+        found = self.get_bytes(fingerprint, keys)
+        return {key: np.frombuffer(vector, dtype=np.float32) for key, vector in found.items()}
+
+    def get_bytes(self, fingerprint: str, keys: Iterable[str]) -> dict[str, bytes]:
+        """The same as they were put, for rows of another type (sketches of pictures)."""
+        with _failing():
+            return self._rows.get(fingerprint, list(dict.fromkeys(keys)))
+
+    def put(self, fingerprint: str, keys: Sequence[str], vectors: NDArray[np.float32 | np.uint8]) -> None:
+        """Keep `vectors[i]` under `keys[i]`. The first one wins: the same input gives the same vector."""
+        with _failing():
+            self._rows.put(fingerprint, [(key, row.tobytes()) for key, row in zip(keys, vectors, strict=True)])
+
+    def delete(self, keys: Iterable[str]) -> None:
+        """Forget these inputs under every encoder."""
+        with _failing():
+            self._rows.delete(keys)
+
+    def keys(self) -> frozenset[str]:
+        """Every input that is remembered, under whatever encoder."""
+        with _failing():
+            return self._rows.keys()
+
+
+@contextmanager
+def _failing() -> Iterator[None]:
+    try:
+        yield
+    except StorageFailed as error:  # of what several hosts share
+        raise EmbeddingsFailed(str(error)) from error
+
+
+class _File:
+    """Rows in one SQLite file."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
@@ -48,30 +93,24 @@ class EmbeddingStore:
                 "PRIMARY KEY (fingerprint, key)) WITHOUT ROWID"
             )
 
-    def get(self, fingerprint: str, keys: Iterable[str]) -> dict[str, Vector]:
-        """The vectors that are there, by key."""
-        found = self.get_bytes(fingerprint, keys)
-        return {key: np.frombuffer(vector, dtype=np.float32) for key, vector in found.items()}
-
-    def get_bytes(self, fingerprint: str, keys: Iterable[str]) -> dict[str, bytes]:
-        """The same as they were put, for rows of another type (sketches of pictures)."""
-        wanted = list(dict.fromkeys(keys))
+    def get(self, fingerprint: str, keys: Sequence[str]) -> dict[str, bytes]:
+        """See VectorRows."""
         found: dict[str, bytes] = {}
         with self._connection() as connection:
-            for some in _slices(wanted):
+            for some in _slices(keys):
                 marks = ",".join("?" * len(some))
                 query = f"SELECT key, vector FROM embeddings WHERE fingerprint = ? AND key IN ({marks})"  # noqa: S608 (marks are "?")
                 found.update(connection.execute(query, (fingerprint, *some)))
         return found
 
-    def put(self, fingerprint: str, keys: Sequence[str], vectors: NDArray[np.float32 | np.uint8]) -> None:
-        """Keep `vectors[i]` under `keys[i]`. The first one wins: the same input gives the same vector."""
-        rows = [(fingerprint, key, vector.tobytes()) for key, vector in zip(keys, vectors, strict=True)]
+    def put(self, fingerprint: str, rows: Iterable[tuple[str, bytes]]) -> None:
+        """See VectorRows."""
         with self._connection() as connection:
-            connection.executemany("INSERT OR IGNORE INTO embeddings VALUES (?, ?, ?)", rows)
+            values = [(fingerprint, *row) for row in rows]
+            connection.executemany("INSERT OR IGNORE INTO embeddings VALUES (?, ?, ?)", values)
 
     def delete(self, keys: Iterable[str]) -> None:
-        """Forget these inputs under every encoder."""
+        """See VectorRows."""
         with self._connection() as connection:
             # By whole primary keys: by the second column alone each would read the whole table.
             encoders = [fingerprint for (fingerprint,) in connection.execute(FINGERPRINTS)]
@@ -79,7 +118,7 @@ class EmbeddingStore:
             connection.executemany("DELETE FROM embeddings WHERE fingerprint = ? AND key = ?", rows)
 
     def keys(self) -> frozenset[str]:
-        """Every input that is remembered, under whatever encoder."""
+        """See VectorRows."""
         with self._connection() as connection:
             return frozenset(key for (key,) in connection.execute("SELECT DISTINCT key FROM embeddings"))
 
@@ -95,6 +134,6 @@ class EmbeddingStore:
             ) from error
 
 
-def _slices(keys: list[str]) -> Iterator[list[str]]:
+def _slices(keys: Sequence[str]) -> Iterator[Sequence[str]]:
     for start in range(0, len(keys), KEYS_PER_QUERY):
         yield keys[start : start + KEYS_PER_QUERY]

@@ -1,6 +1,6 @@
 """The small interfaces of this layer. Each has one contract suite in tests/contract, run on every implementation."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -43,6 +43,22 @@ class Reranker(Protocol):
 
     def score(self, query: str, texts: Sequence[str]) -> Scores:
         """[len(texts)] float32, 0..1, higher is more relevant; comparable across queries. Empty for no texts."""
+
+
+class VectorRows(Protocol):
+    """Bytes by (fingerprint, key), kept for good. Raises EmbeddingsFailed or StorageFailed. Thread-safe."""
+
+    def get(self, fingerprint: str, keys: Sequence[str]) -> dict[str, bytes]:
+        """Those that are there, by key."""
+
+    def put(self, fingerprint: str, rows: Iterable[tuple[str, bytes]]) -> None:
+        """Keep rows of (key, bytes) in one step; one that is there already stays."""
+
+    def delete(self, keys: Iterable[str]) -> None:
+        """Forget these keys under every fingerprint."""
+
+    def keys(self) -> frozenset[str]:
+        """Every key, under whatever fingerprint."""
 
 
 class VectorIndex(Protocol):

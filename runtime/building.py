@@ -6,11 +6,13 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, Final
 
 from runtime.errors import BuildFailed, SettingsRefused
 from runtime.service import Service
-from runtime.settings import EncoderChoice, where_named
+from runtime.settings import EncoderChoice, Settings, where_named
 
+LEAST_CONNECTIONS: Final = 4  # of a child, which reads
 PROJECT = Path(__file__).resolve().parent.parent
 
 
@@ -31,6 +33,12 @@ def values_of(choice: EncoderChoice) -> dict[str, str]:
     return values
 
 
+def _server(settings: Settings) -> dict[str, Any] | None:
+    """For the child alone, and by a pipe: arguments and variables of a process are seen by others."""
+    url = settings.registry_url
+    return None if url is None else {"url": url.get_secret_value(), "connections": LEAST_CONNECTIONS}
+
+
 def build_in_child(service: Service) -> Path:
     """The folder of a new generation of what is registered, not yet published.
 
@@ -40,6 +48,7 @@ def build_in_child(service: Service) -> Path:
     spaces = {
         "fingerprints": index.fingerprints, "dimensions": index.dimensions, "names": index.names,
         "chroma_url": service.settings.chroma_url,
+        "registry": _server(service.settings),
     }  # fmt: skip
     finished = subprocess.run(
         [sys.executable, "-m", "runtime.index_child", str(service.home.root.resolve())],

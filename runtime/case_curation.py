@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from knowledge.registry.datasets import item_of
 from knowledge.types import Dataset, ReferenceCase
-from runtime.deletion import CasesReceipt, Gone, absence, unused_keys
+from runtime.deletion import CasesReceipt, Gone, absence, not_looked_at, unused_keys
 from runtime.writing import Writer
 
 
@@ -57,7 +57,8 @@ class CaseCurator(Writer):
         captions = [case.caption for case in cases if case.caption]
         ids = tuple(delete())
         gone = Gone(ids, captions, pictures, lambda: bool(self.service.registry.cases(ids)))
-        return CasesReceipt(dataset, ids, len(pictures), self.removed_everywhere(gone))
+        absent_from = self.removed_everywhere(gone)
+        return CasesReceipt(dataset, ids, len(pictures), absent_from, not_looked_at(self.service))
 
     def removed_everywhere(self, gone: Gone) -> tuple[str, ...]:
         """Remove what is derived from something that the registry no longer has; where nothing of it is left.

@@ -13,7 +13,7 @@ from typing import Final
 
 from inference.errors import InferenceError
 from knowledge.errors import KnowledgeError
-from knowledge.registry import SCHEMA_HEAD, Registry
+from knowledge.registry import SCHEMA_HEAD
 from retrieval.errors import RetrievalError
 from runtime.doctor import Check, check_encoders, check_models
 from runtime.errors import RuntimeRefused, SettingsRefused
@@ -22,10 +22,12 @@ from runtime.home import Home
 from runtime.keys import state_of
 from runtime.service import Service, open_service
 from runtime.settings import SETTINGS_FILE, Settings, load_settings
+from runtime.truth import schema_of
 
 FULL: Final = 200_000_000  # bytes free; below it writes are about to fail
 ROOM: Final = 2_000_000_000  # and below this, or twice the indexes, a rebuild may not fit
 SOON: Final = timedelta(days=14)  # a key that ends within them is told
+_DUMP = "stop what serves it and copy the database first: pg_dump"
 _COPY = "stop what serves it and copy the home folder first"
 
 
@@ -59,7 +61,7 @@ def findings(home: Path, configuration: str | None = None, *, models: bool = Tru
     yield from _secrets(home, settings)
     yield from _folder(home)
     if home.is_dir():
-        schema = _guarded("registry", lambda: _schema(home))
+        schema = _guarded("registry", lambda: _schema(home, settings))
         yield schema
         if schema.state is State.OK:
             yield from _opened(home, settings, models=models)
@@ -74,8 +76,9 @@ def _told(settings: Settings) -> str:
 def _secrets(home: Path, settings: Settings) -> Iterator[Finding]:
     file = home / SETTINGS_FILE
     with_key = any(choice.api_key for choice in settings.models.values())
+    with_key = with_key or settings.registry_url is not None
     if with_key and file.is_file() and file.stat().st_mode & S_IROTH:
-        detail = f"{SETTINGS_FILE} is readable by every user of this machine, and a model has a key"
+        detail = f"{SETTINGS_FILE} is readable by every user of this machine, and a model has a key or the registry an address"
         yield Finding("secrets", State.WARNING, detail, f"chmod o-rwx {file}")
 
 
@@ -108,15 +111,15 @@ def _disk(home: Path) -> Finding:
     return Finding("disk", State.OK, detail)
 
 
-def _schema(home: Path) -> Finding:
-    schema = Registry.schema_in(home)
+def _schema(home: Path, settings: Settings) -> Finding:
+    schema = schema_of(Home(home), settings)
     if schema is None:
         return Finding("registry", State.OK, "none yet; it is made when it is needed")
     if schema == SCHEMA_HEAD:
-        return Finding("registry", State.OK, f"schema {schema}")
+        return Finding("registry", State.OK, f"schema {schema}{' on PostgreSQL' if settings.registry_url else ''}")
     if schema < SCHEMA_HEAD:
         detail = f"schema {schema}; the next command or start brings it to {SCHEMA_HEAD}, and no way leads back"
-        return Finding("registry", State.WARNING, detail, _COPY)
+        return Finding("registry", State.WARNING, detail, _COPY if settings.registry_url is None else _DUMP)
     detail = f"schema {schema} is of a newer version; this one knows {SCHEMA_HEAD}"
     return Finding("registry", State.ERROR, detail, "serve it with the version that wrote it")
 
@@ -172,6 +175,7 @@ def _index(service: Service) -> Finding:
 def _extras(settings: Settings) -> Iterator[Finding]:
     wanted = {
         "tracing": settings.otlp_endpoint is not None,
+        "cluster": settings.registry_url is not None,
         "adapters": any(one.adapter for one in settings.models.values()),
     }
     missed = {"ocr": settings.ocr_pages > 0}

@@ -15,8 +15,8 @@ from retrieval.errors import RetrievalError
 from retrieval.generation import damaged_files
 from runtime.building import build_in_child, refuse_where_named, values_of
 from runtime.case_curation import CaseCurator
-from runtime.deletion import Gone, Receipt
-from runtime.errors import BuildFailed, JobStopped
+from runtime.deletion import Gone, Receipt, not_looked_at
+from runtime.errors import BuildFailed, JobStopped, SettingsRefused
 from runtime.jobs import Done, JobRunner, Upload
 from runtime.proof import prove
 from runtime.service import Service
@@ -113,7 +113,11 @@ class Curator(CaseCurator):
         ids = delete()
         gone = Gone(ids, texts, stored, lambda: any(service.registry.has_version(one.id) for one in versions))
         receipt = Receipt(
-            versions[0].document_id, tuple(one.id for one in versions), len(ids), self.removed_everywhere(gone)
+            versions[0].document_id,
+            tuple(one.id for one in versions),
+            len(ids),
+            self.removed_everywhere(gone),
+            not_looked_at(service),
         )
         for version in versions:
             service.registry.audit.record(
@@ -136,6 +140,7 @@ class Curator(CaseCurator):
 
         Raises SettingsRefused with the lines to write where the settings name a space, BuildFailed, EncoderMissing.
         """
+        _refuse_switch(self.service)
         with self.writing():
             refuse_where_named(self.service.home.root, choices)
             values = {space: values_of(choice) for space, choice in choices.items()}
@@ -151,6 +156,7 @@ class Curator(CaseCurator):
         Their index still stands; it is built anew only where it is gone, damaged, or far behind.
         """
         home = self.service.home.root
+        _refuse_switch(self.service)
         with self.writing():
             now = Switched.read(home)
             target = now.back()
@@ -176,6 +182,7 @@ class Curator(CaseCurator):
         self.sweep()
         aside = build_in_child(service)
         prove(service, aside)
+        self.service.registry.confirm_locks()
         # A deletion that was killed left its passages in the generation before: that one goes too.
         return service.index.publish(aside, keep_previous=False)
 
@@ -202,6 +209,15 @@ class Curator(CaseCurator):
         except (BuildFailed, RetrievalError):
             return None
         return current
+
+
+def _refuse_switch(service: Service) -> None:
+    """Raises SettingsRefused where the choice, a file of this home, would not reach the other hosts."""
+    if service.settings.registry_url is not None:
+        raise SettingsRefused(
+            "with registry_url every host reads its encoders from its own settings: name the encoder there ([passages] card "
+            "= ...), run dermacite reindex, then restart the servers one after the other"
+        )
 
 
 def _ended_well(job: Job) -> Job:

@@ -14,6 +14,9 @@ from runtime.service import Service
 from runtime.traces import Needles
 from runtime.writing import Writer
 
+ON_SERVER = (
+    "what the PostgreSQL server keeps: freed space that it did not use again, write-ahead log, replicas, backups"
+)
 NEEDLE = 48  # characters of a text that are looked for byte by byte: enough to be its own
 
 
@@ -24,12 +27,14 @@ class Receipt:
     registry: rows and their log. vectors: the embedding store. index: every generation of every encoder, here and on a
     Chroma server. lexical: the words of the generation that serves. caches: what this process holds in memory. files:
     stored bytes and text. disk: the words of the passages, byte by byte, in every file of the registry and the indexes.
+    not_looked_at: where this service cannot look, so that whoever can must.
     """
 
     document_id: str
     versions: tuple[str, ...]
     passages: int
     absent_from: tuple[str, ...]
+    not_looked_at: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +48,7 @@ class CasesReceipt:
     cases: tuple[str, ...]
     pictures: int
     absent_from: tuple[str, ...]
+    not_looked_at: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +79,11 @@ def absence(writer: Writer, gone: Gone) -> tuple[str, ...]:
         "disk": not _still_written(service, [text for text in gone.texts if text_key(text) in keys]),
     }
     return tuple(name for name, absent in checks.items() if absent)
+
+
+def not_looked_at(service: Service) -> tuple[str, ...]:
+    """The places that a receipt says nothing about."""
+    return () if service.settings.registry_url is None else (ON_SERVER,)
 
 
 def unused_keys(writer: Writer, gone: Gone) -> set[str]:

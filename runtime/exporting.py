@@ -101,7 +101,7 @@ class _Export:
         self.notes = []
         with ExitStack() as held:
             held.enter_context(self._writer.writing())
-            held.enter_context(self._service.home.files())
+            held.enter_context(self._service.locks.files())
             manifest = self._copied_aside()
             if not hold:
                 held.close()

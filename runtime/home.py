@@ -1,9 +1,10 @@
-"""The folder that holds one knowledge base, and the one rule about writing to it."""
+"""The folder that holds one knowledge base, and the one rule about writing to it. Locks of several hosts: runtime.truth."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from filelock import FileLock, Timeout
 
@@ -11,6 +12,28 @@ from runtime.errors import RuntimeRefused, WriterBusy
 
 POLL_S = 0.02  # between two looks of who waits for the writer's lock
 PATIENCE_S = 3_600.0  # a bulk ingest may take so long before a command line stops waiting for it
+
+
+class JobTaken(Exception):
+    """Somebody else works on a job."""
+
+
+class Locks(Protocol):
+    """Who may do what alone, across threads, processes and, with a registry on a server, hosts. Each dies with its process."""
+
+    def files(self) -> AbstractContextManager[None]:
+        """For a moment nobody else decides which stored files are in use: what is announced is not swept meanwhile."""
+
+    def working_on(self, job_id: str, *, wait: bool = True) -> AbstractContextManager[None]:
+        """Be the one who works on a job. Raises JobTaken at once where that is somebody else and nobody waits."""
+
+    def writing(
+        self, waiting: Callable[[], None] | None = None, *, patience_s: float = PATIENCE_S
+    ) -> AbstractContextManager[None]:
+        """Be the one writer. `waiting` is called once when another one is at work.
+
+        Raises WriterBusy after `patience_s` seconds.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +83,13 @@ class Home:
 
     @contextmanager
     def files(self) -> Iterator[None]:
-        """For a moment nobody else decides which stored files are in use: what is announced is not swept meanwhile."""
+        """See Locks."""
         with _acquired(self.root / "files.lock"):
             yield
 
     @contextmanager
     def working_on(self, job_id: str, *, wait: bool = True) -> Iterator[None]:
-        """Be the one who works on a job. Raises Timeout at once where that is somebody else and nobody waits."""
+        """See Locks."""
         try:
             self.jobs.mkdir(exist_ok=True)
         except OSError as error:
@@ -76,10 +99,7 @@ class Home:
 
     @contextmanager
     def writing(self, waiting: Callable[[], None] | None = None, *, patience_s: float = PATIENCE_S) -> Iterator[None]:
-        """Be the one writer, across processes and threads. The lock dies with its process, so a kill frees it.
-
-        `waiting` is called once when another writer is at work. Raises WriterBusy after `patience_s` seconds.
-        """
+        """See Locks."""
         # Not a singleton: two threads of one process must exclude each other too.
         lock = FileLock(self.root / "writer.lock", thread_local=False, is_singleton=False)
         try:
@@ -90,9 +110,7 @@ class Home:
                     waiting()
                 lock.acquire(timeout=patience_s, poll_interval=POLL_S)
         except Timeout as error:
-            raise WriterBusy(
-                f"another ingest or rebuild has been writing for {patience_s:.0f} s; wait for it, then try again"
-            ) from error
+            raise busy(patience_s) from error
         except OSError as error:
             raise _unwritable(error) from error
         try:
@@ -106,14 +124,19 @@ def _acquired(file: Path, timeout_s: float = -1) -> Iterator[None]:
     lock = FileLock(file, thread_local=False, is_singleton=False)
     try:
         lock.acquire(timeout=timeout_s)
-    except Timeout:  # an OSError too
-        raise
+    except Timeout as error:
+        raise JobTaken from error
     except OSError as error:
         raise _unwritable(error) from error
     try:
         yield
     finally:
         lock.release()
+
+
+def busy(patience_s: float) -> WriterBusy:
+    """What whoever waited so long for the writer's lock is told."""
+    return WriterBusy(f"another ingest or rebuild has been writing for {patience_s:.0f} s; wait for it, then try again")
 
 
 def _unwritable(error: OSError) -> RuntimeRefused:

@@ -40,6 +40,7 @@ from runtime.archive import (
 from runtime.errors import RuntimeRefused, WriterBusy
 from runtime.exporting import Progress, failing
 from runtime.home import Home
+from runtime.moving import Move, moving
 from runtime.restoring import restore
 from runtime.service import open_service
 from runtime.settings import load_settings
@@ -80,13 +81,28 @@ def import_archive(
         _refuse_unless_empty(home)
         with _beside(home) as aside:
             imported = _prepare(file, aside, configuration, progress, keep=True)
-            _record(aside, actor, imported)
-            for path in (*aside.rglob("*"), aside):
-                sync_folder(path)
-            _refuse_unless_empty(home)
-            aside.rename(home)
-            sync_folder(home.parent)
+            settings = load_settings(aside, configuration=configuration)
+            with moving(aside, settings, imported.manifest.vectors) as move:
+                if move is None:
+                    _record(Registry.in_folder(aside), actor, imported)
+                for path in (*aside.rglob("*"), aside):
+                    sync_folder(path)
+                _refuse_unless_empty(home)
+                aside.rename(home)
+                sync_folder(home.parent)
+                if move is not None:
+                    _moved(move, home, aside)
+                    _record(move.registry, actor, imported)  # which closes it
     return imported
+
+
+def _moved(move: Move, home: Path, aside: Path) -> None:
+    """The rows come last, and in one step make the home what it is. Without them its files mean nothing."""
+    try:
+        move.rows()
+    except BaseException:
+        home.rename(aside)
+        raise
 
 
 def _refuse_unless_empty(home: Path) -> None:
@@ -120,8 +136,7 @@ def _empty(folder: Path) -> None:
             path.unlink()
 
 
-def _record(aside: Path, actor: str, imported: Imported) -> None:
-    registry = Registry.in_folder(aside)
+def _record(registry: Registry, actor: str, imported: Imported) -> None:
     registry.audit.record(
         actor, "import", "archive", imported.sha256, corpus_generation=imported.manifest.corpus_generation
     )

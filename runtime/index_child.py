@@ -10,21 +10,22 @@ from pathlib import Path
 from inference.exemplars import calibrate
 from knowledge.registry import Registry
 from knowledge.types import DatasetState
-from retrieval.embeddings import EmbeddingStore
 from retrieval.index import IndexFolder, contents_of
 from retrieval.leakage import GuardTable
 from retrieval.twins import SketchTable
 from runtime.home import Home
+from runtime.truth import embeddings_of, open_server
 
 
 def main() -> None:
     """Entry point of the child."""
     home = Home(Path(sys.argv[1]))
     spaces = json.load(sys.stdin)
-    registry = Registry.in_folder(home.registry)
+    server = spaces.get("registry")
+    registry = open_server(**server) if server else Registry.in_folder(home.registry)
     index = IndexFolder(home.indexes, spaces["fingerprints"], spaces["dimensions"], spaces.get("names", {}))
     with registry.snapshot():  # when its parent was killed, another writer may be at work
-        contents = contents_of(registry, EmbeddingStore(home.embeddings), index)
+        contents = contents_of(registry, embeddings_of(home, registry), index)
         retired = registry.datasets.names(DatasetState.RETIRED)
         guards = {guard.id: guard for guard in registry.case_guards() if guard.dataset not in retired}
     # Cases of retired datasets stand in the index, and do not vote.

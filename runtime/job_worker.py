@@ -75,7 +75,8 @@ class JobWorker:
         if self._stopping.is_set():
             return
         try:
-            self._runner.run(job_id, wait=False)
+            if not self._runner.is_elsewhere(job_id):
+                self._runner.run(job_id, wait=False)
         except (KnowledgeError, RetrievalError, RuntimeRefused) as error:
             _log.error("job %s: %s", job_id, error.reason)
         except Exception as error:

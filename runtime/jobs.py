@@ -13,8 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-
-from filelock import Timeout
+from platform import node
 
 from knowledge.case_ingest import Progress
 from knowledge.document_ingest import Cuts, Intent, refusal
@@ -24,6 +23,7 @@ from knowledge.types import ExtractedText, FileOutcome, Outcome, Source, Version
 from retrieval.errors import RetrievalError
 from runtime.dataset_report import told_at_ingest
 from runtime.errors import EncodersSwitched, RuntimeRefused, WriterBusy
+from runtime.home import JobTaken
 from runtime.reading_ahead import TOLD_EVERY_S, Read, ReadingAhead
 from runtime.writing import Writer
 
@@ -87,7 +87,7 @@ class JobRunner:
         """Store the files of an ingest; when this returns, a kill can no longer lose them. Raises StorageFailed."""
         options = {"approve": intent.approve, "document": intent.document_id}
         stored: set[str] = set()
-        with self._service.home.files():  # nothing sweeps what is stored and not yet announced
+        with self._service.locks.files():  # nothing sweeps what is stored and not yet announced
             try:
                 # One after the other: a folder may hold more than fits into memory.
                 items = [self._item(upload, stored) for upload in uploads]
@@ -110,6 +110,8 @@ class JobRunner:
     def accept_cases(self, path: Path, dataset: str | None, actor: str) -> Job:
         """A collection of cases in a folder of this machine, which must stay until the job is done."""
         options = {"path": str(path.resolve()), "dataset": dataset}
+        if self._service.settings.registry_url is not None:
+            options["host"] = node()  # the folder is of this one
         return self._jobs.submit(JobKind.CASES, [NewItem(_storable(path.name))], actor, **options)
 
     # --- working ---------------------------------------------------------------------------------------------------
@@ -122,13 +124,17 @@ class JobRunner:
         What stops the whole job is written into it and raised: KnowledgeError, RetrievalError, RuntimeRefused.
         """
         try:
-            with self._service.home.working_on(job_id, wait=wait):
+            with self._service.locks.working_on(job_id, wait=wait):
                 job = self._jobs.start(job_id)
                 if job is None:
                     return self._jobs.job(job_id)
                 return self._worked(job, _Told(done or _nobody, progress or _nobody))
-        except Timeout:
+        except JobTaken:
             return self._jobs.job(job_id)
+
+    def is_elsewhere(self, job_id: str) -> bool:
+        """Whether it reads a folder of another host, which takes it up by itself. Raises NotFound."""
+        return self._jobs.job(job_id).options.get("host") not in {None, node()}
 
     def _worked(self, job: Job, told: "_Told") -> Job:
         if job.attempts > ATTEMPTS:

@@ -45,11 +45,12 @@ from retrieval.search import Encoders
 from retrieval.types import EncoderCard
 from retrieval.view import IndexReader
 from runtime.errors import EncodersSwitched, SettingsRefused
-from runtime.home import Home
+from runtime.home import Home, Locks
 from runtime.keys import KeyRing
 from runtime.models import served_models
 from runtime.settings import EncoderChoice, Settings
 from runtime.switching import Switched
+from runtime.truth import embeddings_of, locks_of, open_registry
 
 
 class Service:
@@ -91,7 +92,12 @@ class Service:
     @cached_property
     def registry(self) -> Registry:
         """Documents, passages and cases."""
-        return Registry.in_folder(self.home.registry)
+        return open_registry(self.home, self.settings)
+
+    @cached_property
+    def locks(self) -> Locks:
+        """Who may do what alone."""
+        return locks_of(self.home, self.registry)
 
     @cached_property
     def keys(self) -> KeyRing:
@@ -185,7 +191,7 @@ class Service:
     @cached_property
     def embeddings(self) -> EmbeddingStore:
         """Vectors by content."""
-        return EmbeddingStore(self.home.embeddings)
+        return embeddings_of(self.home, self.registry)
 
     @cached_property
     def index(self) -> IndexFolder:

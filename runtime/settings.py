@@ -34,6 +34,7 @@ ACTOR_VARIABLE = f"{PREFIX}ACTOR"  # who changes something, for the audit log
 SETTINGS_FILE = "settings.toml"
 _FILE_VALUES = "values_of_the_home_file"
 _PUBLIC_URL = re.compile(r"https://(?P<host>[a-z0-9.-]+)(?::(?P<port>[0-9]{1,5}))?/?")
+_SERVER_URL = re.compile(r"postgresql://\S+")
 _SWITCHED = "encoders_switched_to"
 
 # What a name stands for. Every part can be changed by its own key.
@@ -160,6 +161,10 @@ class Settings(BaseSettings):
     parsers: int = Field(2, ge=1)  # PDFs of a job that are read at once
     merge_above: int = Field(500, ge=0)  # rows in the delta that start a new index generation
     exact_below: int = Field(20_000, ge=0)  # rows under which search is exact and Chroma is not asked
+    registry_url: SecretStr | None = (
+        None  # PostgreSQL server of the registry, for several hosts; none: a file of the home
+    )
+    registry_connections: int = Field(16, ge=4)  # to it, of one process at most
     chroma_url: str | None = None  # server for the vectors of the next index (loopback or https); none: its folder
 
     @field_validator("chroma_url")
@@ -169,6 +174,13 @@ class Settings(BaseSettings):
             return None if url is None else allowed_url(url)
         except ChromaFailed as error:
             raise ValueError(str(error)) from error
+
+    @field_validator("registry_url")
+    @classmethod
+    def _server(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None and not _SERVER_URL.fullmatch(url.get_secret_value()):
+            raise ValueError("must be postgresql://USER@HOST:PORT/DATABASE")
+        return url
 
     @field_validator("public_url")
     @classmethod

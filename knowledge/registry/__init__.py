@@ -4,6 +4,7 @@ from knowledge.registry.audit import AuditEntry
 from knowledge.registry.database import SCHEMA_HEAD
 from knowledge.registry.facts import CaseFacts, VersionFacts
 from knowledge.registry.lifecycle import NewVersion
+from knowledge.registry.locks import LockSessions, LockTaken
 from knowledge.registry.rows import CaseGuard, document_id_of, today
 from knowledge.registry.store import Registry
 from knowledge.registry.transfer import Dumped, RowsRefused, can_restore
@@ -14,6 +15,8 @@ __all__ = [
     "CaseFacts",
     "CaseGuard",
     "Dumped",
+    "LockSessions",
+    "LockTaken",
     "NewVersion",
     "Registry",
     "RowsRefused",

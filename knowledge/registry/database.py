@@ -1,42 +1,40 @@
-"""Connections, transactions and migrations. The only place that knows which database it is."""
+"""Connections, transactions and migrations: what is the same for every database. SQLite is in `embedded`, PostgreSQL in
+`server`; nothing else knows which one it is."""
 
-import sqlite3
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import Connection, Engine, inspect, text
 
 import knowledge.migrations
 from knowledge.errors import StorageFailed
-from knowledge.sqlite import use_write_ahead_log
+from knowledge.registry.locks import LockSessions
 
 # The newest migration. Comparing with it spares every start the import of Alembic; a test holds it to the truth.
-SCHEMA_HEAD = "0005"
-
-BUSY_TIMEOUT_MS = 60_000  # a writer waits this long for another one before it gives up
+SCHEMA_HEAD = "0007"
 
 
-class Database:
-    """One engine, with reads that never wait and writes that queue."""
+class Database(ABC):
+    """Reads that never wait and see one state, and writes that queue."""
 
-    def __init__(self, url: str) -> None:
-        self._engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000})
-        _configure_sqlite(self._engine)
+    locks: LockSessions | None = None  # of a server; beside a file they are files (runtime.home)
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
         self._snapshots = threading.local()
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A consistent snapshot."""
+        """A consistent snapshot. Raises StorageFailed."""
         shared: Connection | None = getattr(self._snapshots, "connection", None)
-        with _translated():
+        with self.translated():
             if shared is not None:
                 yield shared
                 return
-            with self._engine.connect() as connection:
+            with self._reading() as connection:
                 yield connection
 
     @contextmanager
@@ -52,15 +50,18 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """One transaction: all of it or nothing. Raises StorageFailed when the disk or a lock refuses."""
-        writing = self._engine.execution_options(dermacite_write=True)
-        with _translated(), writing.begin() as connection:
+        """One transaction: all of it or nothing. Raises StorageFailed when the disk, the server or a lock refuses."""
+        with self.translated(), self._writing() as connection:
             yield connection
+
+    def schema(self) -> str | None:
+        """The newest migration it has had; None where it is empty."""
+        with self.read() as connection:
+            return _revision(connection)
 
     def upgrade(self, target: str = SCHEMA_HEAD) -> None:
         """Bring the schema up to `target`; a no-op where it is there. Safe when many processes do it at once."""
-        with self.read() as connection:
-            revision = _revision(connection)
+        revision = self.schema()
         if revision == target:
             return
         if revision is not None and revision > target:
@@ -72,56 +73,39 @@ class Database:
             if _revision(connection) != target:
                 _run_migrations(connection, target)
 
-    def integrity_problems(self) -> list[str]:
-        """Damage that the database finds in itself, and references to rows that are not there; empty is good."""
-        if self._engine.dialect.name != "sqlite":
-            return []  # a server database checks its pages by itself
-        with self.read() as connection:
-            pages = connection.exec_driver_sql("PRAGMA integrity_check").scalars().all()
-            dangling = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
-        return [line for line in pages if line != "ok"] + [f"dangling reference in {row[0]}" for row in dangling]
-
-    def empty_log(self) -> bool:
-        """Write SQLite's log back and empty it: deleted rows stay readable in it as long as any process is open.
-
-        False when a reader held on to it for longer than the busy timeout.
-        """
-        if self._engine.dialect.name != "sqlite":
-            return True  # what a server database keeps in its logs is its operator's matter
-        with self._translated_raw() as connection:
-            (held, *_) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        return not held
-
-    @contextmanager
-    def _translated_raw(self) -> Iterator[Any]:
-        # Outside of a transaction, which a checkpoint refuses to run in.
-        with _translated():
-            connection = self._engine.raw_connection()
-            try:
-                yield connection.driver_connection
-            except sqlite3.Error as error:
-                raise StorageFailed(f"the registry refused the operation: {error}. Check disk space.") from error
-            finally:
-                connection.close()
-
     def close(self) -> None:
         """Give every connection back."""
         self._engine.dispose()
 
+    # --- what each database does in its own way ----------------------------------------------------------------------
 
-def schema_of(file: Path) -> str | None:
-    """The schema of a registry's file, without opening it as ours, which would bring it up to date. None: none yet.
+    @abstractmethod
+    def translated(self) -> AbstractContextManager[None]:
+        """Raises StorageFailed, which says what to do, for whatever the database or its driver refuses."""
 
-    Raises StorageFailed for a file that is no database.
-    """
-    if not file.exists():
-        return None
-    try:
-        with closing(sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro", uri=True, timeout=5)) as connection:
-            row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
-            return str(row[0]) if row else None
-    except sqlite3.Error as error:
-        raise StorageFailed(f"the registry cannot be read: {error}. Restore it from a backup.") from error
+    @abstractmethod
+    def _reading(self) -> AbstractContextManager[Connection]:
+        """A transaction that sees one state."""
+
+    @abstractmethod
+    def _writing(self) -> AbstractContextManager[Connection]:
+        """A transaction that no other one is beside."""
+
+    @abstractmethod
+    def told(self, error: Exception) -> str:
+        """What a refusal of the driver says, without any value of a row."""
+
+    @abstractmethod
+    def integrity_problems(self) -> list[str]:
+        """Damage that the database finds in itself, and references to rows that are not there; empty is good."""
+
+    @abstractmethod
+    def forget_deleted(self) -> bool:
+        """Let nothing that was deleted stay readable where this database can help it; False where that did not work."""
+
+    @abstractmethod
+    def loaded(self, connection: Connection) -> None:
+        """Rows came in with numbers of their own: the next number that the database gives must be a higher one."""
 
 
 def _revision(connection: Connection) -> str | None:
@@ -138,33 +122,3 @@ def _run_migrations(connection: Connection, target: str) -> None:
     config.set_main_option("script_location", str(Path(knowledge.migrations.__file__).parent))
     config.attributes["connection"] = connection
     command.upgrade(config, target)
-
-
-def _configure_sqlite(engine: Engine) -> None:
-    if engine.dialect.name != "sqlite":
-        return
-
-    @event.listens_for(engine, "connect")
-    def on_connect(connection: Any, _record: Any) -> None:
-        # pysqlite must not start transactions by itself: it would not do so before SELECT or DDL.
-        connection.isolation_level = None
-        for pragma in (f"busy_timeout={BUSY_TIMEOUT_MS}", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON"):
-            connection.execute(f"PRAGMA {pragma}").close()
-        use_write_ahead_log(connection, BUSY_TIMEOUT_MS / 1000)
-
-    @event.listens_for(engine, "begin")
-    def on_begin(connection: Connection) -> None:
-        # A write takes its lock at once: a read that turns into a write cannot wait, it fails.
-        write = connection.get_execution_options().get("dermacite_write", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except (DBAPIError, sqlite3.Error) as error:  # the latter comes from opening a connection, past SQLAlchemy
-        cause = error.orig if isinstance(error, DBAPIError) else error
-        raise StorageFailed(
-            f"the registry refused the operation: {cause}. Check disk space and permissions, then run: dermacite doctor"
-        ) from error

@@ -126,17 +126,22 @@ class Datasets:
     def labels(self, name: str) -> tuple[LabelUse, ...]:
         """Every spelling of a label in a dataset and what it became, by label."""
         columns = (CASES.c.label_raw, CASES.c.label)
-        return tuple(LabelUse(*row) for row in self._counted(name, columns, order=(CASES.c.label, CASES.c.label_raw)))
+        return tuple(
+            LabelUse(*row)
+            for row in self._counted(name, columns, order=(CASES.c.label, CASES.c.label_raw.nulls_first()))
+        )
 
     def licences(self, name: str) -> tuple[tuple[str | None, int], ...]:
         """(licence as declared, cases) of a dataset, the most frequent first."""
-        found = self._counted(name, (CASES.c.licence,), order=(CASES.c.licence,))
+        found = self._counted(name, (CASES.c.licence,), order=(CASES.c.licence.nulls_first(),))
         return tuple(sorted(((licence, cases) for licence, cases in found), key=lambda one: -one[1]))
 
     def coverage(self, name: str) -> tuple[LabelCount, ...]:
         """Cases by label, skin tone and split."""
         columns = (CASES.c.label, CASES.c.skin_tone, CASES.c.split)
-        return tuple(LabelCount(*row) for row in self._counted(name, columns, order=columns))
+        return tuple(
+            LabelCount(*row) for row in self._counted(name, columns, order=[one.nulls_first() for one in columns])
+        )
 
     def _counted(self, name: str, columns: Sequence[Any], order: Sequence[Any]) -> list[Any]:
         query = select(*columns, func.count()).where(CASES.c.dataset == name).group_by(*columns).order_by(*order)

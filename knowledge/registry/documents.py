@@ -30,6 +30,7 @@ from knowledge.types import (
 )
 
 IN_FORCE = frozenset({Standing.IN_FORCE})
+IN_ORDER = (PASSAGES.c.start, PASSAGES.c.id)  # of a document
 NO_DOCUMENT = "no such document. List them: dermacite documents list"
 
 
@@ -112,7 +113,7 @@ class Documents:
         return self._texts(PASSAGES.c.version_id == version_id)
 
     def _texts(self, which: ColumnElement[bool]) -> list[str]:
-        query = select(PASSAGES.c.text, PASSAGES.c.header).join(VERSIONS).where(which).order_by(PASSAGES.c.start)
+        query = select(PASSAGES.c.text, PASSAGES.c.header).join(VERSIONS).where(which).order_by(*IN_ORDER)
         with self._database.read() as connection:
             return [searched_text(row.text, row.header) for row in connection.execute(query)]
 
@@ -131,7 +132,7 @@ class Documents:
     def passages_of(self, version_id: str) -> list[Passage]:
         """All passages of one version, whatever its state, in the order of the document."""
         query = select(*PASSAGE_COLUMNS, *SOURCE_COLUMNS).select_from(PASSAGES.join(VERSIONS))
-        mine = query.where(PASSAGES.c.version_id == version_id).order_by(PASSAGES.c.start)
+        mine = query.where(PASSAGES.c.version_id == version_id).order_by(*IN_ORDER)
         day = today()
         with self._database.read() as connection:
             return [passage_of(row, day) for row in connection.execute(mine)]

@@ -1,6 +1,6 @@
 """The registry: documents, cases, jobs and what was done, in one database. Every visible change is one transaction."""
 
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 from typing import Self
 
@@ -10,15 +10,20 @@ from knowledge.errors import StorageFailed
 from knowledge.registry.answers import Answers
 from knowledge.registry.audit import Audit
 from knowledge.registry.cases import Cases
-from knowledge.registry.database import Database, schema_of
 from knowledge.registry.datasets import Datasets
+from knowledge.registry.embedded import schema_of
 from knowledge.registry.facts import Facts
 from knowledge.registry.jobs import Jobs
 from knowledge.registry.keys import Keys
 from knowledge.registry.lifecycle import Lifecycle
+from knowledge.registry.locks import LockSessions
+from knowledge.registry.opening import open_database
+from knowledge.registry.rates import Rates
 from knowledge.registry.rows import blobs_used, count_of, generation_of
+from knowledge.registry.server import CONNECTIONS, LEAST_CONNECTIONS, ServerDatabase
 from knowledge.registry.tables import CASES, DOCUMENTS, PASSAGES, TOMBSTONES
 from knowledge.registry.transfer import Transfer, restore
+from knowledge.registry.vectors import Vectors
 
 FILE = "registry.sqlite3"  # in the home folder
 
@@ -26,9 +31,14 @@ FILE = "registry.sqlite3"  # in the home folder
 class Registry(Lifecycle, Cases):
     """The one source of truth. Reads see committed states only; writers queue."""
 
-    def __init__(self, url: str) -> None:
-        database = Database(url)
-        database.upgrade()
+    def __init__(self, url: str, connections: int = CONNECTIONS) -> None:
+        """`connections` to a server at most. Raises StorageFailed."""
+        database = open_database(url, connections)
+        try:
+            database.upgrade()
+        except BaseException:
+            database.close()
+            raise
         Lifecycle.__init__(self, database)
         Cases.__init__(self, database)
         self.datasets = Datasets(database)
@@ -38,6 +48,10 @@ class Registry(Lifecycle, Cases):
         self.answers = Answers(database)
         self.keys = Keys(database)
         self.transfer = Transfer(database)
+        # What a registry on a server keeps for all hosts; beside one in a file these are files, and counts of the process.
+        self.locks: LockSessions | None = database.locks
+        self.vectors = Vectors(database) if isinstance(database, ServerDatabase) else None
+        self.rates = Rates(database) if isinstance(database, ServerDatabase) else None
 
     @classmethod
     def in_folder(cls, folder: Path) -> Self:
@@ -51,6 +65,12 @@ class Registry(Lifecycle, Cases):
         Raises StorageFailed for a file that is no registry.
         """
         return schema_of(folder / FILE)
+
+    @staticmethod
+    def schema_at(url: str) -> str | None:
+        """The same of a server. Raises StorageFailed where it does not answer."""
+        with closing(open_database(url, LEAST_CONNECTIONS)) as database:
+            return database.schema()
 
     @classmethod
     def restored(cls, folder: Path, rows: Path, schema: str) -> "Registry":
@@ -88,11 +108,16 @@ class Registry(Lifecycle, Cases):
                 for table, column in tables
             )
 
+    def confirm_locks(self) -> None:
+        """Raises StorageFailed where this thread lost the locks it believes to hold: before what cannot be taken back."""
+        if self.locks is not None:
+            self.locks.confirm()
+
     # --- the whole -------------------------------------------------------------------------------------------------
 
     def forget_deleted(self) -> bool:
-        """Take what was deleted out of the database's log too. False when a reader kept it from that."""
-        return self._database.empty_log()
+        """Let nothing of what was deleted stay readable, where the database can help it; False where that did not work."""
+        return self._database.forget_deleted()
 
     def integrity_problems(self) -> list[str]:
         """What the database itself finds wrong; empty is good."""

@@ -9,6 +9,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -238,5 +239,23 @@ SESSIONS = Table(
     Column("expires_at", String(32), nullable=False, index=True),
 )
 
-# Of this machine, not of what is known: no archive carries them, and none can bring them.
-STAYING = frozenset({ACCESS_KEYS.name, SESSIONS.name})
+# Where a server is shared by several hosts: vectors by what was encoded (retrieval.embeddings), which have a file of their
+# own beside a registry in a file; and the requests of a caller in a minute of the epoch.
+VECTORS = Table(
+    "vectors",
+    METADATA,
+    Column("fingerprint", String(64), primary_key=True),
+    Column("key", String(64), primary_key=True, index=True),
+    Column("vector", LargeBinary, nullable=False),
+)
+
+RATES = Table(
+    "rates",
+    METADATA,
+    Column("whose", String(64), primary_key=True),
+    Column("minute", Integer, primary_key=True),
+    Column("spent", Integer, nullable=False),
+)
+
+# Not rows of an archive: who may come in is decided on each machine, and vectors are written in a way of their own.
+STAYING = frozenset({ACCESS_KEYS.name, SESSIONS.name, VECTORS.name, RATES.name})

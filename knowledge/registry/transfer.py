@@ -13,18 +13,20 @@ from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from sqlalchemy import JSON, Column, Connection, MetaData, Table, delete, insert, select
-from sqlalchemy.exc import DBAPIError, IntegrityError, ProgrammingError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 
 import knowledge.migrations
 from knowledge.errors import KnowledgeError
 from knowledge.registry.database import SCHEMA_HEAD, Database
 from knowledge.registry.keys import KEY
-from knowledge.registry.rows import blobs_used, generation_of
-from knowledge.registry.tables import AUDIT, METADATA, STAYING
+from knowledge.registry.opening import open_database
+from knowledge.registry.rows import blobs_used, count_of, generation_of
+from knowledge.registry.tables import AUDIT, CORPUS, METADATA, RATES, STAYING, VECTORS
 
 ARCHIVE: Final = "archive"
 OF_THE_HOME: Final = (ARCHIVE, KEY)  # kinds of audit entries that stay behind
 SUFFIX: Final = ".jsonl"
+NOT_EMPTY: Final = "the database that registry_url names is not empty, and an import replaces nothing; name a new one"
 ROWS_PER_INSERT = 1_000
 
 
@@ -45,7 +47,7 @@ class Dumped:
 
 
 class Transfer:
-    """Writes the rows of one database out."""
+    """Writes the rows of one database out, and takes those of another in."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -56,6 +58,27 @@ class Transfer:
             tables = [table for table in METADATA.sorted_tables if table.name not in STAYING]
             rows = {table.name: _dump(connection, table, folder) for table in tables}
             return Dumped(SCHEMA_HEAD, generation_of(connection), rows, blobs_used(connection))
+
+    def take_in(self, folder: Path) -> None:
+        """Make the rows that `dump` wrote under this schema those of this database, in one step.
+
+        Raises RowsRefused, also where it holds anything already, and StorageFailed.
+        """
+        with self._database.write() as connection:
+            if not _is_empty(connection):
+                raise RowsRefused(NOT_EMPTY)
+            _load(self._database, connection, folder)
+
+    def refuse_unless_empty(self) -> None:
+        """Raises RowsRefused where anything was ever written to this database."""
+        with self._database.read() as connection:
+            if not _is_empty(connection):
+                raise RowsRefused(NOT_EMPTY)
+
+
+def _is_empty(connection: Connection) -> bool:
+    tables = [table for table in METADATA.sorted_tables if table not in {CORPUS, VECTORS, RATES}]
+    return not generation_of(connection) and not any(count_of(connection, table) for table in tables)
 
 
 def _dump(connection: Connection, table: Table, folder: Path) -> int:
@@ -81,17 +104,17 @@ def restore(url: str, folder: Path, schema: str) -> None:
 
     Raises RowsRefused for anything that is not such a file, StorageFailed.
     """
-    database = Database(url)
+    database = open_database(url)
     try:
         database.upgrade(schema)
         with database.write() as connection:
-            _load(connection, folder)
+            _load(database, connection, folder)
         database.upgrade()
     finally:
         database.close()
 
 
-def _load(connection: Connection, folder: Path) -> None:
+def _load(database: Database, connection: Connection, folder: Path) -> None:
     # As the migrations made them at that schema, which may be older than the tables this program knows.
     reflected = MetaData()
     reflected.reflect(bind=connection)
@@ -104,9 +127,10 @@ def _load(connection: Connection, folder: Path) -> None:
         for rows in _batches(_read(table, folder / f"{table.name}{SUFFIX}")):
             try:
                 connection.execute(insert(table), rows)
-            except (IntegrityError, ProgrammingError, OverflowError) as error:
-                why = error.orig if isinstance(error, DBAPIError) else type(error).__name__
-                raise RowsRefused(f"rows of {table.name} do not fit together ({why})") from error
+            except (IntegrityError, ProgrammingError, DataError, OverflowError) as error:
+                why = database.told(error) if isinstance(error, DBAPIError) else type(error).__name__
+                raise RowsRefused(f"rows of {table.name} do not fit together ({why})") from None  # it may hold values
+    database.loaded(connection)
 
 
 def _read(table: Table, file: Path) -> Iterator[dict[str, Any]]:

@@ -142,6 +142,8 @@ def _receipt(receipt: CasesReceipt, as_json: bool) -> None:
         printing.harmless(f"deleted {len(receipt.cases)} cases of {receipt.dataset}, {receipt.pictures} pictures")
     )
     click.echo(f"absent from: {', '.join(receipt.absent_from)}")
+    if receipt.not_looked_at:
+        click.echo(f"not looked at: {', '.join(receipt.not_looked_at)}")
 
 
 def _line(one: Dataset) -> str:

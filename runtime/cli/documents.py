@@ -150,6 +150,8 @@ def show_receipt(receipt: Receipt, as_json: bool) -> None:
         return
     click.echo(f"deleted {receipt.document_id}: {receipt.passages} passages")
     click.echo(f"absent from: {', '.join(receipt.absent_from)}")
+    if receipt.not_looked_at:
+        click.echo(f"not looked at: {', '.join(receipt.not_looked_at)}")
 
 
 def _sure(page: Page) -> str:

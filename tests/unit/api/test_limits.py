@@ -173,17 +173,35 @@ async def test_an_answer_that_has_begun_is_not_cut() -> None:
     assert len(until) == 2
 
 
-def test_each_caller_has_a_measure_of_his_own() -> None:
+@pytest.mark.anyio
+async def test_each_caller_has_a_measure_of_his_own() -> None:
     rate = Rate(2)
     for _ in range(2):
-        rate.spend("a")
+        await rate.spend("a")
     with pytest.raises(TooManyRequests, match="More than 2 requests in a minute") as refused:
-        rate.spend("a")
+        await rate.spend("a")
     assert 1 <= refused.value.retry_after <= 60
-    rate.spend("b")
+    await rate.spend("b")
 
 
-def test_each_rate_counts_for_itself() -> None:
+@pytest.mark.anyio
+async def test_each_rate_counts_for_itself() -> None:
     one, other = Rate(1), Rate(1)
-    one.spend("a")
-    other.spend("a")
+    await one.spend("a")
+    await other.spend("a")
+
+
+@pytest.mark.anyio
+async def test_a_shared_rate_is_counted_where_all_processes_see_it() -> None:
+    asked: list[tuple[str, int]] = []
+
+    def count(whose: str, most: int) -> float | None:
+        asked.append((whose, most))
+        return None if len(asked) < 3 else 12.2
+
+    rates = [Rate(2, lambda: count) for _ in range(2)]  # of two processes
+    for rate in rates:
+        await rate.spend("a")
+    with pytest.raises(TooManyRequests, match="Wait 13 s") as refused:
+        await rates[0].spend("a")
+    assert (refused.value.retry_after, asked) == (13, [("a", 2)] * 3)

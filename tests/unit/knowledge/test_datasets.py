@@ -2,7 +2,6 @@
 
 import dataclasses
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -20,13 +19,6 @@ from knowledge.registry import Registry
 from knowledge.registry.datasets import LabelCount, LabelUse
 from knowledge.types import DatasetState, Outcome, ReferenceCase
 from tests.fakes import case_of
-
-
-@pytest.fixture
-def registry(tmp_path: Path) -> Iterator[Registry]:
-    opened = Registry.in_folder(tmp_path)
-    yield opened
-    opened.close()
 
 
 def put(registry: Registry, *cases: ReferenceCase, actor: str = "ada") -> None:

@@ -1,9 +1,7 @@
 """The states of a job: accepted, taken up, moved on, ended, cancelled, tried again, forgotten."""
 
 import hashlib
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 
@@ -16,13 +14,6 @@ SOURCE = Source("Psoriasis", publisher="A society", tags=("adults",))
 EXTRACTING, LIVE, FAILED, RECEIVED = (
     VersionState.EXTRACTING, VersionState.LIVE, VersionState.FAILED, VersionState.RECEIVED,
 )  # fmt: skip
-
-
-@pytest.fixture
-def registry(tmp_path: Path) -> Iterator[Registry]:
-    opened = Registry.in_folder(tmp_path)
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import hashlib
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,6 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine
 
 import knowledge.migrations
 from knowledge.errors import NotFound, StorageFailed
@@ -28,13 +27,6 @@ from knowledge.types import Cut, Outcome, Page, PageState, ReferenceCase, Source
 
 PROJECT = Path(knowledge.__file__).parent.parent
 SOURCE = Source("Psoriasis", publisher="A society", licence="CC-BY-4.0", effective="2024-01-31")
-
-
-@pytest.fixture
-def registry(tmp_path: Path) -> Iterator[Registry]:
-    opened = Registry.in_folder(tmp_path)
-    yield opened
-    opened.close()
 
 
 def sha(text: str) -> str:
@@ -132,8 +124,10 @@ def test_a_deleted_document_is_gone_in_every_respect_and_its_passages_are_buried
 
 
 def test_what_was_deleted_can_be_taken_out_of_every_file_while_others_are_open(
-    registry: Registry, tmp_path: Path
+    tmp_path: Path,
 ) -> None:
+    registry = Registry.in_folder(tmp_path)
+
     def traces() -> list[str]:
         return [file.name for file in tmp_path.iterdir() if b"zyxomethasone 0" in file.read_bytes()]
 
@@ -146,6 +140,7 @@ def test_what_was_deleted_can_be_taken_out_of_every_file_while_others_are_open(
     assert traces() == []
     assert other.counts()["documents"] == 0
     other.close()
+    registry.close()
 
 
 def test_what_is_not_there_is_named_with_the_command_that_lists_what_is(registry: Registry) -> None:
@@ -256,13 +251,10 @@ def test_the_head_in_the_code_is_the_newest_migration() -> None:
     assert ScriptDirectory.from_config(config).get_heads() == [SCHEMA_HEAD]
 
 
-def test_the_migrations_make_exactly_the_tables_of_the_code(registry: Registry, tmp_path: Path) -> None:
-    assert registry.corpus_generation() == 0
-    engine = create_engine(f"sqlite:///{tmp_path / 'registry.sqlite3'}")
-    with engine.connect() as connection:
+def test_the_migrations_make_exactly_the_tables_of_the_code(registry: Registry) -> None:
+    with registry._database.read() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, METADATA) == []
-    engine.dispose()
 
 
 OPEN = """
@@ -301,9 +293,9 @@ def test_eight_threads_may_make_one_registry_at_once(tmp_path: Path) -> None:
         assert list(threads.map(opened, range(8))) == [0] * 8
 
 
-def test_writers_queue_and_none_is_lost(tmp_path: Path, registry: Registry) -> None:
+def test_writers_queue_and_none_is_lost(open_registry: Callable[[], Registry], registry: Registry) -> None:
     def put(number: int) -> None:
-        other = Registry.in_folder(tmp_path)
+        other = open_registry()
         try:
             other.put_cases([case(number)])
         finally:

@@ -2,7 +2,6 @@
 
 import hashlib
 import tempfile
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -19,13 +18,6 @@ from knowledge.types import Cut, Page, PageState, Source, Standing, VersionState
 
 DRAFT, LIVE, SUPERSEDED, RETIRED = VersionState.DRAFT, VersionState.LIVE, VersionState.SUPERSEDED, VersionState.RETIRED
 SOURCE = Source("Psoriasis", publisher="A society", effective="2024-01-31")
-
-
-@pytest.fixture
-def registry(tmp_path: Path) -> Iterator[Registry]:
-    opened = Registry.in_folder(tmp_path)
-    yield opened
-    opened.close()
 
 
 def sha(text: str) -> str:
