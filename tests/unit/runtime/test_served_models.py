@@ -12,8 +12,9 @@ from inference.engines.openai_engine import OpenAIEngine
 from inference.errors import CalibrationBroken, ProfileBroken
 from inference.label_probabilities import LabelCalibration
 from runtime.errors import SettingsRefused
+from runtime.model_choice import ModelChoice
 from runtime.models import served_models
-from runtime.settings import ModelChoice, Settings, load_settings
+from runtime.settings import Settings, load_settings
 
 KEY = "sk-very-secret-key"
 SIRIUS = '[models.hikari-sirius]\nurl = "http://127.0.0.1:8001/v1"\n'
