@@ -48,6 +48,11 @@ class ReplicaState:
     failures: int
     taken_out: int
 
+    @property
+    def told(self) -> str:
+        """The same in words, for who runs the service."""
+        return f"{self.standing}: {self.problem}" if self.problem else str(self.standing)
+
 
 @dataclass(eq=False, slots=True)
 class Replica:
