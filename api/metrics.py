@@ -18,7 +18,6 @@ from api.limits import Turns
 from api.openapi import problems, text
 from inference.engines.errors import EngineError
 from inference.engines.replica import ReplicaState, Standing
-from inference.errors import InferenceError
 from knowledge.errors import KnowledgeError
 from knowledge.registry.jobs import JobState
 from retrieval.errors import RetrievalError
@@ -140,7 +139,7 @@ class _State:
         for part in (self._replicas, self._jobs, self._generations, self._disk):
             try:
                 yield from part()
-            except (KnowledgeError, RetrievalError, InferenceError, RuntimeRefused, OSError):
+            except (KnowledgeError, RetrievalError, RuntimeRefused, OSError):
                 continue
 
     def _work(self) -> Metric:
@@ -153,15 +152,14 @@ class _State:
         return family
 
     def _replicas(self) -> Iterator[Metric]:
-        """Of models that several servers share."""
-        models = {model.profile.name: model.replicas for model in self._backend.service.models.all}
-        if any(models.values()):
-            for made, read in _OF_REPLICAS:
-                family = made()
-                for profile, replicas in models.items():
-                    for one in replicas:
-                        family.add_metric([profile, one.name], read(one))
-                yield family
+        # Without a sample where no model has several servers.
+        models = {model.profile.name: model.replicas for model in self._backend.service.models_in_use.all}
+        for made, read in _OF_REPLICAS:
+            family = made()
+            for profile, replicas in models.items():
+                for one in replicas:
+                    family.add_metric([profile, one.name], read(one))
+            yield family
 
     def _jobs(self) -> Iterator[Metric]:
         family = GaugeMetricFamily("dermacite_jobs", "Jobs by state.", labels=["state"])
