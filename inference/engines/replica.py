@@ -33,7 +33,7 @@ class Pauses:
     """Seconds before a replica that is out is tried again, doubled after each failure."""
 
     first: float = 1.0
-    longest: float = 30.0
+    longest: float = 10.0
 
 
 @dataclass(frozen=True, slots=True)
