@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
+from functools import partial
 from typing import Any
 
 import anyio
@@ -61,8 +62,8 @@ async def asking(
 
 
 def asked(words: str = NOTE, **fields: Any) -> ChatRequest:
-    messages = (Message("user", (TextPart(words),)),)
-    return ChatRequest(**({"messages": messages, "model": "m", "max_new_tokens": 8} | fields))
+    given: dict[str, Any] = {"messages": (Message("user", (TextPart(words),)),), "model": "m", "max_new_tokens": 8}
+    return ChatRequest(**(given | fields))
 
 
 def preferring(name: str, *servers: ReplicaServer) -> ChatRequest:
@@ -113,6 +114,10 @@ async def test_the_same_prompt_goes_to_the_same_server_and_others_are_spread(pai
 
 async def test_work_that_differs_by_more_than_the_slack_goes_to_the_less_busy(pair: list[ReplicaServer]) -> None:
     one, two = pair
+
+    def arrived(number: int) -> bool:
+        return len(one.questions) + len(two.questions) == number
+
     async with asking(one, two, slack=2) as engine, anyio.create_task_group() as group:
         await engine.probe()
         request = preferring("one", one, two)
@@ -120,7 +125,7 @@ async def test_work_that_differs_by_more_than_the_slack_goes_to_the_less_busy(pa
         two.gate.clear()
         for number in range(6):
             group.start_soon(engine.complete, request)
-            await until(lambda number=number: len(one.questions) + len(two.questions) == number + 1)
+            await until(partial(arrived, number + 1))
         assert (len(one.questions), len(two.questions)) == (4, 2)  # 1, 2, 3 of slack, then one each
         assert [state.in_flight for state in engine.replicas] == [4, 2]
         one.gate.set()
