@@ -3,7 +3,7 @@ served model by a token it generates."""
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -20,6 +20,7 @@ from api.openapi import example, problems
 from api.schemas import Alive, Ready
 from inference.concurrent import all_of
 from inference.engines.errors import EngineError
+from inference.engines.replica import Standing
 from inference.served import ServedModel
 from retrieval.canary import LegCheck, check_legs
 from runtime.keys import Role
@@ -88,11 +89,14 @@ class Readiness:
         """The proof, with a real generation of every served model: a server's own health page may outlive its engine."""
         if proof.about is None:
             return proof
-        checks = await all_of([partial(_generates, model) for model in self._service.pipeline.models.all])
+        models = self._service.pipeline.models.all
+        checks = await all_of([partial(_generates, model) for model in models])
         dead = [f"{one.leg}: {one.detail}" for one in checks if not one.alive]
         ready = proof.ready
         problem = "; ".join(filter(None, (ready.problem, *dead))) or None
-        return replace(proof, ready=Ready(ready.ready and not dead, (*ready.checks, *checks), problem))
+        # A replica that is out is told and fails nothing: the others serve, or the model itself is dead.
+        replicas = [leg for model in models for leg in _replicas(model)]
+        return replace(proof, ready=Ready(ready.ready and not dead, (*ready.checks, *checks, *replicas), problem))
 
     def _use_once(self) -> _Proof:
         proof = self._prove(None)
@@ -125,6 +129,11 @@ async def _generates(model: ServedModel) -> LegCheck:
         return LegCheck(leg, True, f"generated a token in {await model.engine.probe():.2f} s")
     except EngineError as error:
         return LegCheck(leg, False, str(error))
+
+
+def _replicas(model: ServedModel) -> Iterator[LegCheck]:
+    for one in model.replicas:
+        yield LegCheck(f"model {model.profile.name}, replica {one.name}", one.standing is Standing.IN, one.told)
 
 
 def _judged(checks: tuple[LegCheck, ...]) -> Ready:
@@ -164,6 +173,7 @@ NOT_READY = {
     responses={200: example(Ready, READY), 503: example(Ready, NOT_READY, "Not ready, and why"), **problems()},
 )  # fmt: skip
 async def ready(readiness: NamedDependency[Readiness]) -> Response[Ready]:
-    """Every leg must recognise known items and tell items apart; else 503 with what mends it."""
+    """Every leg must recognise known items and tell items apart, and every served model generate; else 503 with what mends
+    it. A leg "model ..., replica ..." that is not alive is told, and no 503 while another replica serves."""
     state = await readiness.probe()
     return Response(state, status_code=200 if state.ready else 503)

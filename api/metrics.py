@@ -1,14 +1,15 @@
 """What Prometheus reads at /metrics. No content, and no label whose values a caller can invent."""
 
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from importlib.metadata import version
 
 from litestar import Response, get
 from litestar.di import NamedDependency
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from api.backend import Backend
@@ -16,6 +17,7 @@ from api.health import Readiness
 from api.limits import Turns
 from api.openapi import problems, text
 from inference.engines.errors import EngineError
+from inference.engines.replica import ReplicaState, Standing
 from knowledge.errors import KnowledgeError
 from knowledge.registry.jobs import JobState
 from retrieval.errors import RetrievalError
@@ -94,6 +96,34 @@ class Metrics:
         return generate_latest(self.registry)
 
 
+_LABELS = ("profile", "replica")
+# By host and port, as the settings name them: no caller invents one.
+_OF_REPLICAS: tuple[
+    tuple[Callable[[], GaugeMetricFamily | CounterMetricFamily], Callable[[ReplicaState], float]], ...
+] = (
+    (
+        partial(GaugeMetricFamily, "dermacite_replica_up", "1 while the replica is asked.", labels=_LABELS),
+        lambda one: one.standing is Standing.IN,
+    ),
+    (
+        partial(GaugeMetricFamily, "dermacite_replica_requests_running", "Requests at work there.", labels=_LABELS),
+        lambda one: one.in_flight,
+    ),
+    (
+        partial(CounterMetricFamily, "dermacite_replica_requests", "Requests sent there.", labels=_LABELS),
+        lambda one: one.requests,
+    ),
+    (
+        partial(CounterMetricFamily, "dermacite_replica_failures", "Calls that failed there.", labels=_LABELS),
+        lambda one: one.failures,
+    ),
+    (
+        partial(CounterMetricFamily, "dermacite_replica_taken_out", "Times it was taken out.", labels=_LABELS),
+        lambda one: one.taken_out,
+    ),
+)
+
+
 class _State:
     """What is looked up when it is asked for. A part that cannot be looked up now is left out, not invented."""
 
@@ -106,7 +136,7 @@ class _State:
         yield GaugeMetricFamily(
             "dermacite_ready", "1 when the last probe of readiness proved every leg.", int(self._readiness.was_ready)
         )
-        for part in (self._jobs, self._generations, self._disk):
+        for part in (self._replicas, self._jobs, self._generations, self._disk):
             try:
                 yield from part()
             except (KnowledgeError, RetrievalError, RuntimeRefused, OSError):
@@ -120,6 +150,16 @@ class _State:
             family.add_metric([kind, "running"], running)
             family.add_metric([kind, "waiting"], waiting)
         return family
+
+    def _replicas(self) -> Iterator[Metric]:
+        # Without a sample where no model has several servers.
+        models = {model.profile.name: model.replicas for model in self._backend.service.models_in_use.all}
+        for made, read in _OF_REPLICAS:
+            family = made()
+            for profile, replicas in models.items():
+                for one in replicas:
+                    family.add_metric([profile, one.name], read(one))
+            yield family
 
     def _jobs(self) -> Iterator[Metric]:
         family = GaugeMetricFamily("dermacite_jobs", "Jobs by state.", labels=["state"])

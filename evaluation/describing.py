@@ -56,6 +56,8 @@ def _environment(plan: Plan, benches: Mapping[str, Bench]) -> dict[str, Any]:
         "platform": platform.platform(),
         "libraries": {name: version(name) for name in LIBRARIES},
         "models": {
-            name: choice.url for bench in benches.values() for name, choice in bench.service.settings.models.items()
+            name: choice.url or list(choice.urls) or None
+            for bench in benches.values()
+            for name, choice in bench.service.settings.models.items()
         },
     }

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from inference.engines import ChatRequest, Engine
+from inference.engines.replica import ReplicaState
+from inference.engines.replicated import ReplicatedEngine
 from inference.label_probabilities import LabelCalibration
 from inference.labelsets import LabelSet
 from inference.profiles import ModelProfile
@@ -19,6 +21,11 @@ class ServedModel:
     name: str
     through: str
     calibration: LabelCalibration | None = None
+
+    @property
+    def replicas(self) -> tuple[ReplicaState, ...]:
+        """The servers that share the work and how each stands; none where there is only one."""
+        return self.engine.replicas if isinstance(self.engine, ReplicatedEngine) else ()
 
     @property
     def thinks(self) -> bool:

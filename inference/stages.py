@@ -14,6 +14,7 @@ from inference.answer_parsing import parse_label
 from inference.budget import fitted
 from inference.concurrent import all_of
 from inference.engines import ChatRequest, Completion, LabelScore, label_mass
+from inference.engines.choosing import together
 from inference.profiles import Layout
 from inference.prompt_texts import prompt_hash
 from inference.prompts import ImagePart, Message, Reference, disease_question, group_question
@@ -70,7 +71,8 @@ async def ask_disease(
 
 async def _ask_for_group(model: ServedModel, query: ImagePart, seed: int) -> _Heard:
     messages = group_question(query, model.profile.prompt)
-    return await _ask(model, model.label_request(messages, constrained=True, seed=seed), messages)
+    with together():
+        return await _ask(model, model.label_request(messages, constrained=True, seed=seed), messages)
 
 
 async def _ask_picture(model: ServedModel, query: ImagePart, question: DiseaseQuestion) -> _Heard:
@@ -89,8 +91,9 @@ async def _ask_picture(model: ServedModel, query: ImagePart, question: DiseaseQu
     def build(count: int) -> ChatRequest:
         return model.label_request(messages(count), constrained=question.constrained, seed=question.seed)
 
-    fit = await fitted(model, build, len(question.references))
-    return await _ask(model, fit.request, messages(fit.items), shown=fit.items, known_by=fit.known_by)
+    with together():
+        fit = await fitted(model, build, len(question.references))
+        return await _ask(model, fit.request, messages(fit.items), shown=fit.items, known_by=fit.known_by)
 
 
 async def _ask(

@@ -188,7 +188,8 @@ def _extras(settings: Settings) -> Iterator[Finding]:
 
 
 def _of(check: Check) -> Finding:
-    return Finding(check.name, State.OK if check.healthy else State.ERROR, check.detail, check.mend)
+    state = State.ERROR if not check.healthy else State.WARNING if check.degraded else State.OK
+    return Finding(check.name, state, check.detail, check.mend)
 
 
 def _guarded(name: str, look: Callable[[], Finding]) -> Finding:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from inference.engines.errors import EngineError
+from inference.engines.replica import ReplicaState, Standing
 from inference.errors import InferenceError
 from inference.served import ServedModel
 from knowledge.errors import KnowledgeError
@@ -23,12 +24,16 @@ from runtime.service import Service
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing looked at. `mend` is the command that puts it right, where there is one."""
+    """One thing looked at. `mend` is the command that puts it right, where there is one.
+
+    `degraded`: healthy only because something else stands in for it.
+    """
 
     name: str
     healthy: bool
     detail: str
     mend: str | None = None
+    degraded: bool = False
 
 
 def examine(service: Service) -> Iterator[Check]:
@@ -160,20 +165,32 @@ def check_models(service: Service) -> Iterator[Check]:
     except (InferenceError, RuntimeRefused) as error:
         yield Check("models", False, str(error))
         return
-    for name, problem in asyncio.run(_probed(service, models)).items():
-        mend = f"dermacite models command {name}" if problem else None
-        yield Check(f"model: {name}", problem is None, problem or "generates", mend)
+    for name, (problem, replicas) in asyncio.run(_probed(service, models)).items():
+        mend = f"dermacite models command {name}"
+        yield Check(f"model: {name}", problem is None, problem or "generates", mend if problem else None)
+        for one in replicas:
+            yield _replica(f"model: {name}, replica {one.name}", one, mend, others_serve=problem is None)
 
 
-async def _probed(service: Service, models: Sequence[ServedModel]) -> dict[str, str | None]:
-    found: dict[str, str | None] = {}
+def _replica(name: str, replica: ReplicaState, mend: str, *, others_serve: bool) -> Check:
+    if replica.standing is Standing.IN:
+        return Check(name, True, "generates")
+    return Check(name, others_serve, replica.told, mend, degraded=others_serve)
+
+
+async def _probed(
+    service: Service, models: Sequence[ServedModel]
+) -> dict[str, tuple[str | None, tuple[ReplicaState, ...]]]:
+    """The problem of each model, if it has one, and how the servers that share its work stand."""
+    found: dict[str, tuple[str | None, tuple[ReplicaState, ...]]] = {}
     try:
         for model in models:
+            problem = None
             try:
                 await model.engine.probe()
-                found[model.profile.name] = None
             except EngineError as error:
-                found[model.profile.name] = str(error)
+                problem = str(error)
+            found[model.profile.name] = problem, model.replicas
     finally:
         await service.close_models()
     return found

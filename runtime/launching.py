@@ -10,6 +10,7 @@ from runtime.errors import RuntimeRefused
 
 HOST = "127.0.0.1"
 NO_DOMAIN = "media.invalid"  # reserved by RFC 2606: no picture is ever fetched, only data URLs pass
+_PORTS = 65_536
 # The flag by which an engine takes a share of the card; every profile sets it.
 _SHARE = {Engine.VLLM: "--gpu-memory-utilization", Engine.SGLANG: "--mem-fraction-static"}
 _OFFLINE = {"HF_HUB_OFFLINE": "1"}
@@ -54,6 +55,24 @@ def launch_command(
         notes = (*notes, *(() if any("easoning" in note for note in notes) else (_NO_REASONING,)))
     flags = (*_sharing(known.flags, engine, memory), *_quantised(profile, engine, quantisation))
     return Launch((*words, *_paired(flags)), environment, notes)
+
+
+def replica_commands(
+    profile: ModelProfile, engine: Engine, weights: str | None = None, quantisation: str | None = None,
+    port: int = 8001, memory: float | None = None, replicas: int = 1,
+) -> tuple[Launch, ...]:  # fmt: skip
+    """One command a replica, on ports and cards that follow each other. See launch_command."""
+    if port + replicas > _PORTS:
+        raise RuntimeRefused(f"{replicas} ports from {port} on would end beyond {_PORTS - 1}; choose a lower --port")
+    return tuple(
+        launch_command(profile, engine, weights, quantisation, port + number, memory) for number in range(replicas)
+    )
+
+
+def replica_setting(profile: ModelProfile, port: int, replicas: int) -> str:
+    """The lines of settings.toml that reach them."""
+    urls = ", ".join(f'"http://{HOST}:{port + number}/v1"' for number in range(replicas))
+    return f"[models.{profile.name}]\nurls = [{urls}]"
 
 
 def _sharing(flags: tuple[str, ...], engine: Engine, memory: float | None) -> tuple[str, ...]:

@@ -2,14 +2,21 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from inference.admission import ServedModels, can_report
 from inference.engines import Dialect, Engine
+from inference.engines.replicated import ReplicatedEngine
 from inference.label_probabilities import LabelCalibration
 from inference.profiles import ModelProfile, Stage, load_profile
 from inference.served import ServedModel
 from runtime.errors import SettingsRefused
-from runtime.settings import ModelChoice, Settings
+from runtime.model_choice import ModelChoice
+from runtime.settings import Settings
+
+if TYPE_CHECKING:
+    from inference.engines.openai_engine import OpenAIEngine
 
 # What stands in a setting where no served model is meant.
 EMBEDDED = {"grouper": "none", "classifier": "exemplar", "reporter": "extractive"}
@@ -53,12 +60,27 @@ def _served(role: str, name: str, choice: ModelChoice | None, calibrations: Path
             f'[models.{name}] url = "http://127.0.0.1:8001/v1". Start it: dermacite models command {name}'
         )
     served_as = choice.model or name
-    engine = _local(choice, served_as) if choice.url is None else _remote(choice, choice.url, served_as)
+    engine = _remote(choice, served_as) if choice.addresses else _local(choice, served_as)
     calibration = LabelCalibration.load(calibrations / f"{name}.json")
     return ServedModel(profile, engine, served_as, choice.engine, calibration)
 
 
-def _remote(choice: ModelChoice, url: str, model: str) -> Engine:
+def _remote(choice: ModelChoice, model: str) -> Engine:
+    if len(choice.addresses) == 1:
+        return _client(choice, choice.addresses[0], model, attempts=3)
+    # Where another replica can be asked at once, asking the same one again would only take time.
+    engines = {named_by(url): _client(choice, url, model, attempts=1) for url in choice.addresses}
+    slack = max(1, choice.concurrent // 2)  # as many as one server works on beside the others without making them wait
+    return ReplicatedEngine(engines, model, total_timeout=choice.total_seconds, slack=slack)
+
+
+def named_by(url: str) -> str:
+    """What logs and metrics call the server of a URL: host and port, the path where it has one, no user or password."""
+    parts = urlsplit(url)
+    return parts.netloc.rpartition("@")[2] + parts.path.removesuffix("/v1")
+
+
+def _client(choice: ModelChoice, url: str, model: str, *, attempts: int) -> "OpenAIEngine":
     # The client's package takes a second to import, which a command without a model does not owe.
     from inference.engines.openai_engine import EngineLimits, EngineTimeouts, OpenAIEngine
 
@@ -68,7 +90,7 @@ def _remote(choice: ModelChoice, url: str, model: str) -> Engine:
         api_key=choice.api_key.get_secret_value() if choice.api_key else None,
         dialect=Dialect(choice.engine),
         timeouts=EngineTimeouts(choice.connect_seconds, choice.read_seconds, choice.total_seconds),
-        limits=EngineLimits(choice.concurrent, choice.waiting),
+        limits=EngineLimits(choice.concurrent, choice.waiting, attempts),
     )
 
 

@@ -212,6 +212,12 @@ class Service:
         """The served models. Raises SettingsRefused when one cannot be asked as it is set up."""
         return served_models(self.settings, self.home.calibrations)
 
+    @property
+    def models_in_use(self) -> ServedModels:
+        """Those that were made by now; makes none."""
+        made: ServedModels = self.__dict__.get("models", ServedModels())
+        return made
+
     async def close_models(self) -> None:
         """Give up their connections, in the event loop that used them; they are made again when they are needed."""
         models: ServedModels | None = self.__dict__.pop("models", None)

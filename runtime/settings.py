@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from platformdirs import user_data_path
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -26,6 +26,7 @@ from retrieval.chroma import allowed_url
 from retrieval.errors import ChromaFailed
 from retrieval.presets import presets
 from runtime.errors import SettingsRefused
+from runtime.model_choice import ModelChoice
 from runtime.switching import Choices, Switched, named_by_environment
 
 PREFIX = "DERMACITE_"
@@ -74,35 +75,6 @@ class EncoderChoice(BaseModel):
     card: str
     folder: Path | None = None
     revision: str | None = None
-
-
-class ModelChoice(BaseModel):
-    """How one profile is reached: an address where it is served, or a folder from which this process loads it."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-    engine: Literal["vllm", "sglang", "llama.cpp", "transformers"] = "vllm"
-    url: str | None = Field(None, pattern=r"^https?://\S+/v1$")
-    model: str | None = None  # what the server calls it; the profile's name unless it says otherwise
-    api_key: SecretStr | None = None
-    folder: Path | None = None  # weights, for the engine transformers
-    adapter: Path | None = None  # LoRA or DoRA weights merged into them
-    device: str = "cpu"
-    concurrent: int = Field(8, ge=1)  # requests at work; a server batches about this many on 16 GB
-    waiting: int = Field(32, ge=0)  # calls before the door; the next is refused with 503
-    connect_seconds: float = Field(5, gt=0)
-    read_seconds: float = Field(120, gt=0)  # until the next byte
-    total_seconds: float = Field(300, gt=0)  # for a call, waiting and retries included
-
-    @model_validator(mode="after")
-    def _reachable(self) -> "ModelChoice":
-        here = self.engine == "transformers"
-        needed, foreign = (self.folder, (self.url,)) if here else (self.url, (self.folder, self.adapter))
-        if needed is None or any(one is not None for one in foreign):
-            raise ValueError(
-                'give url for a server, or engine = "transformers" with folder, and adapter where there is one'
-            )
-        return self
 
 
 class Settings(BaseSettings):
@@ -236,7 +208,8 @@ class _Named(_Whole):
     def __call__(self) -> dict[str, Any]:
         """The values, or nothing for an unknown name: validation then says which names there are.
 
-        A model that a stronger source loads in this process has no address here: nothing else could take it away.
+        A model that a stronger source loads in this process, or reaches at several addresses, has no address here:
+        nothing else could take it away.
         """
         named = CONFIGURATIONS.get(str(self.current_state.get("configuration", "embedded")), {})
         chosen = presets().get(str(self.current_state.get("preset")))
@@ -244,7 +217,7 @@ class _Named(_Whole):
         here = {
             name
             for name, choice in (given.items() if isinstance(given, dict) else ())
-            if isinstance(choice, dict) and "folder" in choice
+            if isinstance(choice, dict) and {"folder", "urls"} & choice.keys()
         }
         models = {name: choice for name, choice in named.get("models", {}).items() if name not in here}
         return {**named, "models": models, **(chosen.values() if chosen else {})}

@@ -1,5 +1,6 @@
 """A server of a few lines in a thread: what a function of the body says, as JSON."""
 
+import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,12 +10,17 @@ Answer = Callable[[bytes], tuple[int, bytes]]  # status and body
 
 
 @contextmanager
-def answering(answer: Answer) -> Iterator[str]:
-    """The address of such a server, ending in /v1."""
+def answering(answer: Answer, lists: str = "") -> Iterator[str]:
+    """The address of such a server, ending in /v1. `lists` is the model it says it serves."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            status, body = answer(self.rfile.read(int(self.headers["content-length"])))
+            self._send(*answer(self.rfile.read(int(self.headers["content-length"]))))
+
+        def do_GET(self) -> None:
+            self._send(200, json.dumps({"data": [{"id": lists}]}).encode())
+
+        def _send(self, status: int, body: bytes) -> None:
             self.send_response(status)
             self.send_header("content-type", "application/json")
             self.send_header("content-length", str(len(body)))

@@ -2,8 +2,16 @@
 
 from inference.engines.dialects import Dialect
 from inference.engines.protocol import Engine
-from inference.engines.types import ChatRequest, Completion, LabelScore, TokenCount, TokenLogprob, label_mass
+from inference.engines.types import (
+    ChatRequest,
+    Completion,
+    LabelScore,
+    ModelIdentity,
+    TokenCount,
+    TokenLogprob,
+    label_mass,
+)
 
 __all__ = [
-    "ChatRequest", "Completion", "Dialect", "Engine", "LabelScore", "TokenCount", "TokenLogprob", "label_mass",
+    "ChatRequest", "Completion", "Dialect", "Engine", "LabelScore", "ModelIdentity", "TokenCount", "TokenLogprob", "label_mass",
 ]  # fmt: skip

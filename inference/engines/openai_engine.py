@@ -21,10 +21,12 @@ from inference.engines.dialects import Dialect
 from inference.engines.errors import EngineError, MalformedAnswer
 from inference.engines.gate import Gate, time_limit
 from inference.engines.openai_errors import translated
-from inference.engines.types import ChatRequest, Completion, LabelScore, TokenCount
+from inference.engines.types import ChatRequest, Completion, LabelScore, ModelIdentity, TokenCount
 from inference.prompts import Message, TextPart
 
 CHAT = "/chat/completions"
+# vLLM closes a connection that is idle for 5 s; one that it closes while we send would look like a server that died.
+_CONNECTIONS = httpx2.Limits(max_connections=1000, max_keepalive_connections=100, keepalive_expiry=2.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,10 @@ class OpenAIEngine:
         self._gate = Gate(self._limits.concurrent, self._limits.waiting)
         seconds = openai.Timeout(self._timeouts.read, connect=self._timeouts.connect)
         # The client insists on a key; one that is no key keeps OPENAI_API_KEY of the environment out of our requests.
-        self._client = openai.AsyncOpenAI(base_url=base_url, api_key=api_key or "none", timeout=seconds, max_retries=0)
+        self._client = openai.AsyncOpenAI(
+            base_url=base_url, api_key=api_key or "none", timeout=seconds, max_retries=0,
+            http_client=openai.DefaultAsyncHttpxClient(limits=_CONNECTIONS),
+        )  # fmt: skip
 
     @property
     def can_score(self) -> bool:
@@ -149,6 +154,12 @@ class OpenAIEngine:
         if answer.usage.completion_tokens < 1:
             raise MalformedAnswer("the engine answered without generating anything")
         return time.perf_counter() - started
+
+    async def identity(self) -> ModelIdentity:
+        """What the server says it serves. Raises EngineMisconfigured when it is not this engine's model."""
+        with time_limit(self._until(self._timeouts.probe)), translated():
+            raw = await self._client.get("/models", cast_to=httpx2.Response)
+            return wire.identity(msgspec.json.decode(raw.content, type=wire.Models), self._model)
 
     async def aclose(self) -> None:
         """See Engine."""

@@ -11,8 +11,8 @@ import msgspec
 from PIL import Image
 
 from inference.engines.dialects import Dialect, choice_fields, decoding_fields
-from inference.engines.errors import InputRefused, MalformedAnswer
-from inference.engines.types import ChatRequest, Completion, LabelScore, TokenLogprob
+from inference.engines.errors import EngineMisconfigured, InputRefused, MalformedAnswer
+from inference.engines.types import ChatRequest, Completion, LabelScore, ModelIdentity, TokenLogprob
 from inference.prompts import ImagePart, Message, Part
 
 # The last message is left open, and what is generated belongs to it.
@@ -90,6 +90,18 @@ class Tokens(msgspec.Struct, frozen=True):
     max_model_len: Annotated[int, msgspec.Meta(ge=1)]
 
 
+class _Listed(msgspec.Struct, frozen=True):
+    id: str
+    root: str | None = None  # where the server has the weights from
+    max_model_len: int | None = None
+
+
+class Models(msgspec.Struct, frozen=True):
+    """The body of `/v1/models`."""
+
+    data: tuple[_Listed, ...]
+
+
 def body(request: ChatRequest, dialect: Dialect = Dialect.VLLM) -> dict[str, Any]:
     """What is sent. Encodes pictures: about 60 ms for one of 672 pixels, so call it in a thread.
 
@@ -152,6 +164,17 @@ def completion(answer: Answer, latency: float) -> Completion:
         cached_tokens=usage.prompt_tokens_details.cached_tokens if usage.prompt_tokens_details else None,
         latency=latency,
     )
+
+
+def identity(models: Models, model: str) -> ModelIdentity:
+    """What the list says of `model`. Raises EngineMisconfigured when it is not in it.
+
+    Only the last part of the weights' address is kept: machines have them in folders of their own.
+    """
+    for one in models.data:
+        if one.id == model:
+            return ModelIdentity(one.root.rstrip("/").rpartition("/")[2] if one.root else None, one.max_model_len)
+    raise EngineMisconfigured("the server does not list the model that is asked for")
 
 
 def label_score(answer: Answer, continuation: str) -> LabelScore:

@@ -99,6 +99,17 @@ class TokenCount:
     limit: int
 
 
+@dataclass(frozen=True, slots=True)
+class ModelIdentity:
+    """What a server says of the model it serves; None where its protocol has no word for it."""
+
+    weights: str | None  # the last part of their address: a repository, a folder, the hash of a snapshot
+    context: int | None  # tokens
+
+    def __str__(self) -> str:
+        return f"{self.weights or 'unnamed weights'} with a context of {self.context or 'unknown'} tokens"
+
+
 def label_mass(scores: Iterable[LabelScore]) -> float:
     """The probability, 0..1, that the answer is any of the labels at all; the rest is "none of these". 0 for none."""
     return math.fsum(math.exp(score.logprob) for score in scores)

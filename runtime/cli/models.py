@@ -14,7 +14,7 @@ from inference.profiles import Engine, ModelProfile, Thinking, load_profile, pro
 from runtime import printing
 from runtime.cli.group import AS_JSON
 from runtime.errors import RuntimeRefused
-from runtime.launching import launch_command
+from runtime.launching import replica_commands, replica_setting
 
 SERVED = [engine.value for engine in Engine if engine is not Engine.TRANSFORMERS]
 
@@ -54,16 +54,28 @@ def models_show(profile: str, as_json: bool) -> None:
 @click.option(
     "--memory", type=click.FloatRange(0.05, 0.98), help="Share of the card it may take. [default: nearly all]"
 )
+@click.option(
+    "--replicas", default=1, show_default=True, type=click.IntRange(1, 64),
+    help="How many servers, each on a port and a card of its own.",
+)  # fmt: skip
 def models_command(
-    profile: str, engine: str, weights: str | None, quantisation: str | None, port: int, memory: float | None
-) -> None:
+    profile: str, engine: str, weights: str | None, quantisation: str | None, port: int, memory: float | None,
+    replicas: int,
+) -> None:  # fmt: skip
     """Print the command that serves a model on this machine, with its reasons as comments. Nothing is started."""
-    command = launch_command(load_profile(profile), Engine(engine), weights, quantisation, port, memory)
-    for note in command.notes:
+    found = load_profile(profile)
+    commands = replica_commands(found, Engine(engine), weights, quantisation, port, memory, replicas)
+    for note in commands[0].notes:
         click.echo(f"# {note}")
-    for name, value in command.environment.items():
+    if replicas > 1:
+        click.echo("# Each in a shell of its own. In settings.toml:")
+        for line in replica_setting(found, port, replicas).splitlines():
+            click.echo(f"#     {line}")
+    for name, value in commands[0].environment.items():
         click.echo(f"export {name}={shlex.quote(value)}")
-    click.echo(" \\\n    ".join(command.lines()))
+    for number, command in enumerate(commands):
+        card = f"CUDA_VISIBLE_DEVICES={number} " if replicas > 1 else ""
+        click.echo(card + " \\\n    ".join(command.lines()))
 
 
 @click.group()

@@ -24,3 +24,14 @@ def vllm_server(tiny_checkpoint: Path) -> Iterator[VllmServer]:
         yield server
     finally:
         server.stop()
+
+
+@pytest.fixture(scope="session")
+def vllm_replicas(vllm_server: VllmServer, tiny_checkpoint: Path) -> Iterator[tuple[VllmServer, VllmServer]]:
+    """The server, and a second one of the same checkpoint; one that kills the second starts it again."""
+    second = VllmServer(tiny_checkpoint, tiny_checkpoint.parent / "second.log")
+    try:
+        second.start()
+        yield vllm_server, second
+    finally:
+        second.stop()

@@ -35,10 +35,7 @@ from inference.prompts import Message, TextPart
 from inference.served import ServedModel
 from inference.types import (
     Abstention,
-    Answer,
     Consultation,
-    Diagnosis,
-    DiagnosisOptions,
     EngineFailure,
     GroupUse,
     ReportMode,
@@ -47,9 +44,9 @@ from inference.types import (
 from retrieval.search import Encoders
 from runtime.service import Service, open_service
 from runtime.settings import load_settings
+from tests.vllm.asking import NOTE, alike, ask, diagnosis, served
 from tests.vllm.server import MODEL, ROOT, VllmServer
 
-NOTE = "scaly plaques on the elbow"  # with it even the random model may answer: without, the voices are in conflict
 KEYS = ("E1", "E2", "E3")  # what the three references are called
 TOLERANCE = 2e-3  # nats over one answer, as in test_engine_vllm
 # Keeps a model busy for many seconds that would otherwise end after a few tokens.
@@ -79,28 +76,6 @@ async def opened(sample_service: Service, encoders: Encoders, vllm_server: VllmS
     yield make
     for service in made:
         await service.close_models()
-
-
-def served(url: str, reporter: str = "hikari-vega", **choice: Any) -> dict[str, Any]:
-    """Settings in which every role is played by the random model."""
-    roles = {"grouper": "hikari-subaru", "classifier": "hikari-sirius", "reporter": reporter}
-    how = {"url": url, "model": MODEL, **choice}
-    return {
-        **roles, "models": dict.fromkeys(roles.values(), how), "label_mass_floor": 0.0, "probability_floor": 0.0,
-        "configuration": "embedded",
-    }  # fmt: skip
-
-
-async def ask(
-    service: Service, *pictures: bytes, note: str = "", asking: Pipeline | None = None, **options: Any
-) -> Answer:
-    consultation = Consultation(tuple(service.admit(picture) for picture in pictures), note)
-    return await (asking or service.pipeline).diagnose(consultation, DiagnosisOptions(**options))
-
-
-def diagnosis(answer: Answer) -> Diagnosis:
-    assert isinstance(answer, Diagnosis), answer
-    return answer
 
 
 # --- three stages ----------------------------------------------------------------------------------------------------
@@ -375,17 +350,6 @@ async def test_what_takes_too_long_is_an_error_or_what_was_asked_for(opened: Ope
     assert isinstance(answer, Abstention)
     assert answer.reason == "engine_timed_out"
     assert answer.ledger
-
-
-def alike(one: Any, other: Any) -> bool:
-    """Equal but for the last digits of numbers: with whom a request shares a batch changes in which order it is summed."""
-    if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(alike(one[key], other[key]) for key in one)
-    if isinstance(one, list | tuple) and isinstance(other, list | tuple):
-        return len(one) == len(other) and all(map(alike, one, other))
-    if isinstance(one, float) and isinstance(other, float):
-        return math.isclose(one, other, rel_tol=5e-3, abs_tol=1e-6)
-    return bool(one == other)
 
 
 class Cut:

@@ -23,6 +23,8 @@ from inference.engines.errors import (
     MalformedAnswer,
 )
 from inference.engines.openai_engine import EngineLimits, EngineTimeouts, OpenAIEngine
+from inference.engines.replica import Standing
+from inference.engines.replicated import ReplicatedEngine
 from inference.engines.transformers_engine import TransformersEngine
 from inference.prompts import ImagePart, Message, Pixels, TextPart
 from tests.vllm.server import CONTEXT, MODEL, PICTURES, VllmServer
@@ -71,10 +73,25 @@ def local(tiny_checkpoint: Path) -> TransformersEngine:
     return TransformersEngine(tiny_checkpoint, MODEL)
 
 
-@pytest.fixture(params=["served", "local"])
-def engine(request: pytest.FixtureRequest, served: OpenAIEngine, local: TransformersEngine) -> Engine:
-    """Each of the two in turn."""
-    return served if request.param == "served" else local
+@pytest.fixture
+async def replicated(vllm_replicas: tuple[VllmServer, VllmServer]) -> AsyncIterator[ReplicatedEngine]:
+    """The engine over two servers."""
+    once = EngineLimits(attempts=1)
+    engine = ReplicatedEngine(
+        {str(one.port): OpenAIEngine(one.url, MODEL, limits=once) for one in vllm_replicas}, MODEL
+    )
+    yield engine
+    assert not any(one.standing is Standing.OUT for one in engine.replicas)  # what was refused took nobody out
+    await engine.aclose()
+
+
+@pytest.fixture(params=["served", "local", "replicated"])
+def engine(
+    request: pytest.FixtureRequest, served: OpenAIEngine, local: TransformersEngine, replicated: ReplicatedEngine
+) -> Engine:
+    """Each of them in turn."""
+    engines: dict[str, Engine] = {"served": served, "local": local, "replicated": replicated}
+    return engines[request.param]
 
 
 def picture(number: int, height: int = 160, width: int = 192) -> Pixels:

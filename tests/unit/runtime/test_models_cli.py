@@ -11,6 +11,7 @@ from inference.profiles import Engine, load_profile, profiles
 from runtime.cli import main
 from runtime.errors import RuntimeRefused
 from runtime.launching import launch_command
+from runtime.settings import load_settings
 
 README = Path(__file__).parents[3] / "README.md"
 
@@ -171,6 +172,34 @@ def test_a_model_can_take_a_share_of_the_card() -> None:
     refused = run("models", "command", "hikari-vega", "--engine", "llama.cpp", "--memory", "0.4")
     assert refused.exit_code == 1
     assert "leave --memory out" in refused.output
+
+
+@pytest.mark.parametrize("engine", ["vllm", "sglang", "llama.cpp"])
+def test_replicas_are_commands_on_ports_and_cards_of_their_own_and_a_setting_that_reaches_them(
+    engine: str, tmp_path: Path
+) -> None:
+    printed = run("models", "command", "hikari-vega", "--engine", engine, "--port", "9000", "--replicas", "3").output
+    words = words_of(printed)
+    assert [word for word in words if word.startswith("CUDA_VISIBLE_DEVICES")] == [
+        f"CUDA_VISIBLE_DEVICES={card}" for card in range(3)
+    ]
+    ports = [words[at + 1] for at, word in enumerate(words) if word == "--port"]
+    assert ports == ["9000", "9001", "9002"]
+    one = words_of(run("models", "command", "hikari-vega", "--engine", engine, "--port", "9001").output)
+    second = words[words.index("CUDA_VISIBLE_DEVICES=1") + 1 : words.index("CUDA_VISIBLE_DEVICES=2")]
+    assert second == one
+    assert "CUDA_VISIBLE_DEVICES" not in " ".join(one)
+    setting = "\n".join(line.removeprefix("#     ") for line in printed.splitlines() if line.startswith("#     "))
+    (tmp_path / "settings.toml").write_text(setting, "utf-8")
+    choice = load_settings(tmp_path).models["hikari-vega"]
+    assert choice.addresses == tuple(f"http://127.0.0.1:{port}/v1" for port in ports)
+
+
+def test_ports_that_do_not_exist_are_refused() -> None:
+    refused = run("models", "command", "hikari-vega", "--port", "65534", "--replicas", "3")
+    assert refused.exit_code == 1
+    assert "lower --port" in refused.stderr
+    assert run("models", "command", "hikari-vega", "--port", "65534", "--replicas", "2").exit_code == 0
 
 
 def test_the_readme_shows_what_the_commands_print() -> None:

@@ -9,11 +9,13 @@ import pytest
 from pydantic import SecretStr
 
 from inference.engines.openai_engine import OpenAIEngine
+from inference.engines.replicated import ReplicatedEngine
 from inference.errors import CalibrationBroken, ProfileBroken
 from inference.label_probabilities import LabelCalibration
 from runtime.errors import SettingsRefused
-from runtime.models import served_models
-from runtime.settings import ModelChoice, Settings, load_settings
+from runtime.model_choice import ModelChoice
+from runtime.models import named_by, served_models
+from runtime.settings import Settings, load_settings
 
 KEY = "sk-very-secret-key"
 SIRIUS = '[models.hikari-sirius]\nurl = "http://127.0.0.1:8001/v1"\n'
@@ -91,6 +93,67 @@ def test_a_calibration_file_is_used_where_it_is(tmp_path: Path) -> None:
         served_models(given, folder)
 
 
+# --- several servers of one model
+
+TWO = '["http://10.0.0.5:8001/v1", "http://10.0.0.6:8001/v1"]'
+
+
+def replicated(home: Path, lines: str, **given: Any) -> ReplicatedEngine:
+    text = f'classifier = "hikari-sirius"\n[models.hikari-sirius]\n{lines}\n'
+    disease = served_models(settings(home, text, **given), home).disease
+    assert disease is not None
+    assert isinstance(disease.engine, ReplicatedEngine)
+    assert [one.name for one in disease.replicas] == [one.name for one in disease.engine.replicas]
+    return disease.engine
+
+
+def test_several_addresses_are_one_engine_whose_replicas_have_their_host_and_port_as_names(tmp_path: Path) -> None:
+    engine = replicated(tmp_path, f"urls = {TWO}\nconcurrent = 6\nwaiting = 0\ntotal_seconds = 9")
+    assert [one.name for one in engine.replicas] == ["10.0.0.5:8001", "10.0.0.6:8001"]
+    assert engine.can_score
+    assert (engine._slack, engine._total) == (3, 9)
+    for replica in engine._replicas.values():
+        inner = replica.engine
+        assert isinstance(inner, OpenAIEngine)
+        limits = inner._limits
+        assert (limits.concurrent, limits.waiting, limits.attempts) == (6, 0, 1)  # the other is asked instead
+
+
+def test_several_addresses_take_the_place_of_a_named_one(tmp_path: Path) -> None:
+    engine = replicated(tmp_path, f"urls = {TWO}", configuration="clinical")
+    assert len(engine.replicas) == 2
+
+
+def test_addresses_can_come_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DERMACITE_MODELS", f'{{"hikari-sirius": {{"urls": {TWO}}}}}')
+    assert settings(tmp_path, configuration="clinical").models["hikari-sirius"].addresses == tuple(json.loads(TWO))
+    monkeypatch.delenv("DERMACITE_MODELS")
+    monkeypatch.setenv("DERMACITE_MODELS__HIKARI-SIRIUS__URLS", TWO)
+    assert settings(tmp_path, configuration="clinical").models["hikari-sirius"].addresses == tuple(json.loads(TWO))
+
+
+def test_one_address_in_a_list_is_one_server(tmp_path: Path) -> None:
+    text = 'classifier = "hikari-sirius"\n[models.hikari-sirius]\nurls = ["http://127.0.0.1:8001/v1"]\n'
+    disease = served_models(settings(tmp_path, text), tmp_path).disease
+    assert disease is not None
+    assert isinstance(disease.engine, OpenAIEngine)
+    assert disease.engine._limits.attempts == 3
+    assert disease.replicas == ()
+
+
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("http://127.0.0.1:8001/v1", "127.0.0.1:8001"),
+        ("https://user:secret@gpu.example/v1", "gpu.example"),
+        ("https://gpu.example/sirius/v1", "gpu.example/sirius"),
+        ("http://[::1]:8001/v1", "[::1]:8001"),
+    ],
+)
+def test_a_replica_is_named_without_what_may_be_secret(url: str, name: str) -> None:
+    assert named_by(url) == name
+
+
 # --- what is refused
 
 
@@ -141,6 +204,12 @@ def test_a_model_without_an_address_is_refused_with_what_to_write_and_to_start(t
         ('engine = "transformers"', "give url for a server, or"),
         ('folder = "/weights"', "give url for a server, or"),
         ("", "give url for a server, or"),
+        (f'url = "http://127.0.0.1:8001/v1"\nurls = {TWO}', "give url for a server, or"),
+        (f'urls = {TWO}\nfolder = "/weights"', "give url for a server, or"),
+        (f'urls = {TWO}\nengine = "transformers"', "give url for a server, or"),
+        ("urls = []", "give url for a server, or"),
+        ('urls = ["http://a:1/v1", "http://a:1/v1"]', "stands there twice"),
+        ('urls = ["http://a:1/v1", "a:1/v1"]', "models.hikari-sirius.urls.1"),
         ('url = "127.0.0.1:8001/v1"', "models.hikari-sirius.url"),
         ('url = "http://127.0.0.1:8001"', "models.hikari-sirius.url"),
         ('url = "http://127.0.0.1:8001/v1"\nengine = "ollama"', "models.hikari-sirius.engine"),
