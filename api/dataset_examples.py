@@ -49,6 +49,7 @@ CASES_RECEIPT: dict[str, Any] = {
     "cases": [CASE_ID],
     "pictures": 1,
     "absent_from": ["registry", "vectors", "index", "lexical", "caches", "files", "disk"],
+    "copies_gone_within_s": None,
 }
 
 COVERAGE: dict[str, Any] = {

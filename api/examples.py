@@ -233,6 +233,7 @@ RECEIPT: dict[str, Any] = {
     "versions": [VERSION_ID],
     "passages": 14,
     "absent_from": ["registry", "vectors", "index", "lexical", "caches", "files", "disk"],
+    "copies_gone_within_s": None,
 }
 
 PASSAGE: dict[str, Any] = {

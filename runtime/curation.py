@@ -21,6 +21,7 @@ from runtime.jobs import Done, JobRunner, Upload
 from runtime.proof import prove
 from runtime.service import Service
 from runtime.settings import EncoderChoice, encoder_choices
+from runtime.storage import take_along
 from runtime.switching import Switched
 
 StepProgress = Callable[[str, int, int], None]  # (step, done, of)
@@ -113,7 +114,11 @@ class Curator(CaseCurator):
         ids = delete()
         gone = Gone(ids, texts, stored, lambda: any(service.registry.has_version(one.id) for one in versions))
         receipt = Receipt(
-            versions[0].document_id, tuple(one.id for one in versions), len(ids), self.removed_everywhere(gone)
+            versions[0].document_id,
+            tuple(one.id for one in versions),
+            len(ids),
+            self.removed_everywhere(gone),
+            service.copies_gone_within_s,
         )
         for version in versions:
             service.registry.audit.record(
@@ -172,6 +177,7 @@ class Curator(CaseCurator):
             service.close()
 
     def _rebuild(self, service: Service, progress: StepProgress | None) -> Path:
+        take_along(service.home, service.blobs, service.registry.blobs_in_use())
         self._encode(service, progress)
         self.sweep()
         aside = build_in_child(service)

@@ -24,12 +24,16 @@ class Receipt:
     registry: rows and their log. vectors: the embedding store. index: every generation of every encoder, here and on a
     Chroma server. lexical: the words of the generation that serves. caches: what this process holds in memory. files:
     stored bytes and text. disk: the words of the passages, byte by byte, in every file of the registry and the indexes.
+
+    `copies_gone_within_s`: where several machines share an index, the others let go of older copies within so many seconds,
+    and one that is off when it starts; None where there is one machine.
     """
 
     document_id: str
     versions: tuple[str, ...]
     passages: int
     absent_from: tuple[str, ...]
+    copies_gone_within_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,7 @@ class CasesReceipt:
     cases: tuple[str, ...]
     pictures: int
     absent_from: tuple[str, ...]
+    copies_gone_within_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ from inference.prompts import ImagePart, TextPart
 from inference.reference_shelf import ReferenceShelf
 from inference.served import ServedModel
 from inference.types import Abstention, Answer, Diagnosis
-from knowledge.blobs import BlobStore
+from knowledge.blobs import LocalBlobs
 from knowledge.pictures import Picture
 from knowledge.registry import NewVersion, Registry
 from knowledge.types import Cut, Page, PageState, ReferenceCase, Source, VersionState
@@ -156,7 +156,7 @@ class Corpus:
         self.home = home
         self.encoders = encoders or fake_encoders()
         self.registry = Registry.in_folder(home)
-        self.blobs = BlobStore(home / "blobs")
+        self.blobs = LocalBlobs(home / "blobs")
         self.embeddings = EmbeddingStore(home / "embeddings.sqlite3")
         dimensions = {"pictures": IMAGE_DIMENSION, "captions": TEXT_DIMENSION, "passages": TEXT_DIMENSION}
         self.index = IndexFolder(home / "indexes", self.encoders.fingerprints(), dimensions)

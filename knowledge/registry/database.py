@@ -15,7 +15,7 @@ from knowledge.errors import StorageFailed
 from knowledge.sqlite import use_write_ahead_log
 
 # The newest migration. Comparing with it spares every start the import of Alembic; a test holds it to the truth.
-SCHEMA_HEAD = "0005"
+SCHEMA_HEAD = "0006"
 
 BUSY_TIMEOUT_MS = 60_000  # a writer waits this long for another one before it gives up
 

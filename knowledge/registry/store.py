@@ -13,6 +13,7 @@ from knowledge.registry.cases import Cases
 from knowledge.registry.database import Database, schema_of
 from knowledge.registry.datasets import Datasets
 from knowledge.registry.facts import Facts
+from knowledge.registry.generations import Generations
 from knowledge.registry.jobs import Jobs
 from knowledge.registry.keys import Keys
 from knowledge.registry.lifecycle import Lifecycle
@@ -37,6 +38,7 @@ class Registry(Lifecycle, Cases):
         self.jobs = Jobs(database)
         self.answers = Answers(database)
         self.keys = Keys(database)
+        self.generations = Generations(database)
         self.transfer = Transfer(database)
 
     @classmethod

@@ -238,5 +238,15 @@ SESSIONS = Table(
     Column("expires_at", String(32), nullable=False, index=True),
 )
 
+# The generation of an index that serves, by encoders, where several machines follow one. Empty where one machine is all.
+INDEX_GENERATIONS = Table(
+    "index_generations",
+    METADATA,
+    Column("key", String(12), primary_key=True),
+    Column("name", String(40), nullable=False),
+    Column("previous", String(40)),
+    Column("published_at", String(32), nullable=False),
+)
+
 # Of this machine, not of what is known: no archive carries them, and none can bring them.
-STAYING = frozenset({ACCESS_KEYS.name, SESSIONS.name})
+STAYING = frozenset({ACCESS_KEYS.name, SESSIONS.name, INDEX_GENERATIONS.name})

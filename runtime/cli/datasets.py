@@ -142,6 +142,8 @@ def _receipt(receipt: CasesReceipt, as_json: bool) -> None:
         printing.harmless(f"deleted {len(receipt.cases)} cases of {receipt.dataset}, {receipt.pictures} pictures")
     )
     click.echo(f"absent from: {', '.join(receipt.absent_from)}")
+    if receipt.copies_gone_within_s is not None:
+        click.echo(printing.copies_told(receipt.copies_gone_within_s))
 
 
 def _line(one: Dataset) -> str:

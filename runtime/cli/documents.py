@@ -150,6 +150,8 @@ def show_receipt(receipt: Receipt, as_json: bool) -> None:
         return
     click.echo(f"deleted {receipt.document_id}: {receipt.passages} passages")
     click.echo(f"absent from: {', '.join(receipt.absent_from)}")
+    if receipt.copies_gone_within_s is not None:
+        click.echo(printing.copies_told(receipt.copies_gone_within_s))
 
 
 def _sure(page: Page) -> str:
