@@ -155,6 +155,7 @@ class Corpus:
     def __init__(self, home: Path, encoders: Encoders | None = None) -> None:
         self.home = home
         self.encoders = encoders or fake_encoders()
+        self.chroma_url: str | None = None
         self.registry = Registry.in_folder(home)
         self.blobs = LocalBlobs(home / "blobs")
         self.embeddings = EmbeddingStore(home / "embeddings.sqlite3")
@@ -201,7 +202,9 @@ class Corpus:
 
     def build(self) -> Path:
         """Build a generation in a child process and return its unpublished folder."""
-        spaces = {"fingerprints": self.index.fingerprints, "dimensions": self.index.dimensions}
+        spaces = {
+            "fingerprints": self.index.fingerprints, "dimensions": self.index.dimensions, "chroma_url": self.chroma_url,
+        }  # fmt: skip
         built = subprocess.run(
             [sys.executable, "-m", "runtime.index_child", str(self.home)],
             input=json.dumps(spaces), capture_output=True, text=True, check=True,

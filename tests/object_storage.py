@@ -1,4 +1,4 @@
-"""A real S3-compatible server on loopback (moto), in a process of its own, started when a test first needs it: `make s3-env`."""
+"""A real S3-compatible server on loopback (moto), started when a test first needs it; `make s3-env` installs it."""
 
 import http.client
 import os
