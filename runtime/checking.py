@@ -173,7 +173,9 @@ def _storage(service: Service) -> Finding:
     if not whole:
         return Finding("storage", State.ERROR, f"{storage.url} gives other bytes than it was given", "replace it")
     if left := sum(1 for _ in LocalBlobs(service.home.blobs).digests()):
-        detail = f"{storage.url} can be used; {left} stored files lie in the home folder, where no other machine finds them"
+        detail = (
+            f"{storage.url} can be used; {left} stored files lie in the home folder, where no other machine finds them"
+        )
         return Finding("storage", State.ERROR, detail, "dermacite reindex")
     return Finding("storage", State.OK, f"{storage.url} can be written and read")
 

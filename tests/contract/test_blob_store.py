@@ -136,7 +136,14 @@ def test_storing_again_sends_nothing_and_no_request_of_a_reader_lists(s3_server:
 
 def test_a_storage_that_is_down_says_what_to_do_and_tells_no_secret() -> None:
     store = ObjectBlobs(ObjectStorage("s3://bucket/prefix", "http://127.0.0.1:9"))
-    for ask in (store.get, store.has, store.size, store.delete, lambda _: store.put(DATA), lambda _: [*store.digests()]):
+    for ask in (
+        store.get,
+        store.has,
+        store.size,
+        store.delete,
+        lambda _: store.put(DATA),
+        lambda _: [*store.digests()],
+    ):
         with pytest.raises(StorageFailed, match="Check that it runs") as raised:
             ask(DIGEST)
         assert "not-for-any-log" not in str(raised.value)

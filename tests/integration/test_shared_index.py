@@ -271,7 +271,7 @@ import json, os, signal, sys
 from pathlib import Path
 from unittest import mock
 from knowledge.objects import ObjectStorage
-from retrieval import search
+from knowledge.registry import Registry
 from retrieval.depot import Depot
 from retrieval.following import SharedIndex
 told = json.load(sys.stdin)
@@ -372,4 +372,5 @@ def test_vectors_on_a_server_are_everybodys_until_the_writer_removes_them(
     names = [one.name for one in store._opened().list_collections()]
     assert not [name for name in names if first.name.rpartition("-")[2] in name]
     assert [name for name in names if second.name.rpartition("-")[2] in name]
+    store.close()
     assert not index.kept_by_servers()

@@ -10,6 +10,8 @@ import pytest
 
 from knowledge.blobs import LocalBlobs
 from knowledge.errors import StorageFailed
+from retrieval import search
+from retrieval.hybrid import HybridOptions
 from retrieval.search import Encoders
 from runtime.checking import State, findings
 from runtime.curation import Curator
@@ -30,9 +32,7 @@ def storage(s3_server: S3Server) -> dict[str, str]:
 
 
 @pytest.fixture
-def writer(
-    sample_service: Service, encoders: Encoders, storage: dict[str, str], tmp_path: Path
-) -> Iterator[Service]:
+def writer(sample_service: Service, encoders: Encoders, storage: dict[str, str], tmp_path: Path) -> Iterator[Service]:
     """The sample, moved into the storage as an operator does it: settings first, then reindex."""
     home = tmp_path / "writer"
     shutil.copytree(sample_service.home.root, home, symlinks=True)
@@ -55,7 +55,8 @@ def worker(writer: Service, encoders: Encoders, storage: dict[str, str], tmp_pat
 
 
 def passages(service: Service) -> list[tuple[str, float]]:
-    return [(hit.hit.id, hit.hit.score) for hit in service.lookup.passages(QUESTION).hits]
+    ranking = search.passages(service.reader.view(), service.encoders, QUESTION, HybridOptions(k=20))
+    return [(hit.id, hit.score) for hit in ranking.hits]
 
 
 def test_a_home_moves_into_the_storage_and_answers_everywhere_as_before(
