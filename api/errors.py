@@ -228,6 +228,7 @@ TABLE: dict[type[Exception], Row] = {
     retrieval_errors.EncoderBroken: Row(503, "An encoder is broken"),
     retrieval_errors.IndexMismatch: Row(503, "The index does not fit the encoders"),
     retrieval_errors.IndexBroken: Row(503, "The index is broken"),
+    retrieval_errors.IndexTooLarge: Row(503, "The index does not fit on this machine"),
     retrieval_errors.ChromaFailed: Row(503, "Chroma cannot be used"),
     retrieval_errors.QueryRefused: Row(422, "Query refused"),
     retrieval_errors.EmbeddingsFailed: Row(503, "Storage failed"),

@@ -234,6 +234,7 @@ RECEIPT: dict[str, Any] = {
     "passages": 14,
     "absent_from": ["registry", "vectors", "index", "lexical", "caches", "files", "disk"],
     "not_looked_at": [],
+    "copies_gone_within_s": None,
 }
 
 PASSAGE: dict[str, Any] = {

@@ -112,6 +112,7 @@ class Readiness:
         try:
             service = self._service
             service.must_be_current()
+            service.follow()
             _ = service.pipeline, service.lookup
             view = service.reader.view()
             about = (view.corpus_generation, view.generation)

@@ -92,10 +92,15 @@ async def _picture(document_id: str, number: int, request: Request[Any, Any, Any
     etag = etag_of(f"{version.id}-{number}")
     response = not_modified(request, etag)
     if response is None:
-        drawn = await backend.draw(lambda: service.renderer.render(service.blobs.path(version.id), number))
+        drawn = await backend.draw(partial(_drawn, service, version.id, number))
         response = whole(drawn, PNG, etag)
     response.headers["Vary"] = "Accept"
     return response
+
+
+def _drawn(service: Service, version_id: str, number: int) -> bytes:
+    with service.blobs.local(version_id) as file:
+        return service.renderer.render(file, number)
 
 
 def _text(service: Service, document_id: str, number: int) -> PageText:

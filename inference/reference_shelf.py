@@ -28,6 +28,12 @@ class ReferenceShelf:
             for key in [key for key in self._kept if key[0] in digests]:
                 del self._kept[key]
 
+    def retain(self, digests: Collection[str]) -> None:
+        """All others may have been deleted."""
+        with self._lock:
+            for key in [key for key in self._kept if key[0] not in digests]:
+                del self._kept[key]
+
     def holds(self, digests: Collection[str]) -> bool:
         """Whether any of these is kept."""
         with self._lock:

@@ -71,7 +71,8 @@ class DocumentIngest:
         # Parsed from the store: the file at the caller's path may change under the parser, these bytes cannot.
         self._blobs.put(data)
         try:
-            extracted = self._extractor.extract(self._blobs.path(version_id))
+            with self._blobs.local(version_id) as file:
+                extracted = self._extractor.extract(file)
             [cuts] = self.prepared([extracted])
             return self.stored(version_id, name, source, intent, extracted, cuts)
         except DocumentRefused as error:
@@ -116,7 +117,7 @@ class DocumentIngest:
         new = NewVersion(
             version_id,
             source if source.language else replace(source, language=language_of(extracted.text)),
-            size=self._blobs.path(version_id).stat().st_size,
+            size=self._blobs.size(version_id),
             text_sha256=self._blobs.put(extracted.text.encode()),
             lines_sha256=self._blobs.put(packed(extracted.lines)) if extracted.lines else None,
             pages=extracted.pages,

@@ -47,3 +47,9 @@ class EmbeddingsFailed(RetrievalError):
     """The disk refused to keep or give vectors; what was acknowledged before is safe."""
 
     reason = "embeddings_failed"
+
+
+class IndexTooLarge(RetrievalError):
+    """An index that serves elsewhere does not fit on this machine."""
+
+    reason = "index_too_large"

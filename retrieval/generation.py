@@ -148,7 +148,7 @@ def discard(folder: Path) -> None:
 def checksums(folder: Path) -> dict[str, str]:
     """sha256 of every file that must never change, by relative path. Chroma's own files change when it opens them."""
     return {
-        file.relative_to(folder).as_posix(): _sha256(file)
+        file.relative_to(folder).as_posix(): sha256_of(file)
         for file in sorted(folder.rglob("*"))
         if file.is_file() and file.name != MANIFEST and "chroma" not in file.relative_to(folder).parts
     }
@@ -160,7 +160,8 @@ def damaged_files(folder: Path) -> list[str]:
     return [name for name, digest in Manifest.read(folder).files.items() if found.get(name) != digest]
 
 
-def _sha256(file: Path) -> str:
+def sha256_of(file: Path) -> str:
+    """The checksum of a file, in hex."""
     with file.open("rb") as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()
 

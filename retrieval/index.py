@@ -53,6 +53,14 @@ class IndexFolder:
         except FileNotFoundError:
             return None
 
+    def state(self, registry: Registry) -> tuple[Path | None, int]:
+        """What serves, and the corpus generation."""
+        return self.current(), registry.corpus_generation()
+
+    def finished(self) -> Path | None:
+        """A whole build that a killed writer did not publish, and that is worth publishing: where it costs much to send."""
+        return None
+
     def build(
         self, contents: Contents, finish: Callable[[Path], None] | None = None, chroma_url: str | None = None
     ) -> Path:
@@ -122,9 +130,9 @@ class IndexFolder:
     def remove_others(self) -> None:
         """Remove the generations of all other encoders; `dermacite reindex` under those makes them again."""
         for folder in self.others():
-            for path in _entries(folder):
+            for path in entries(folder):
                 discard(path)
-            if not _entries(folder):
+            if not entries(folder):
                 shutil.rmtree(folder, ignore_errors=True)
 
     def unfinished(self) -> list[str]:
@@ -138,18 +146,19 @@ class IndexFolder:
 
     def _unfinished(self) -> list[Path]:
         folders = (self.folder, *self.others())
-        return [path for folder in folders for path in _entries(folder) if path.name.startswith(BUILDING)]
+        return [path for folder in folders for path in entries(folder) if path.name.startswith(BUILDING)]
 
     def kept_by_servers(self) -> bool:
         """Whether a Chroma server still has vectors of a generation that was removed here."""
         folders = (self.folder, *self.others())
-        return any(not (path / MANIFEST).exists() for folder in folders for path in _entries(folder))
+        return any(not (path / MANIFEST).exists() for folder in folders for path in entries(folder))
 
     def _entries(self) -> list[Path]:
-        return _entries(self.folder)
+        return entries(self.folder)
 
 
-def _entries(folder: Path) -> list[Path]:
+def entries(folder: Path) -> list[Path]:
+    """The folders below a folder of generations."""
     if not folder.is_dir():
         return []
     return [path for path in folder.iterdir() if path.is_dir() and not path.is_symlink()]

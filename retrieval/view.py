@@ -122,7 +122,7 @@ class IndexReader:
                         raise
 
     def _state(self) -> tuple[Path | None, int]:
-        return self._index.current(), self._registry.corpus_generation()
+        return self._index.state(self._registry)
 
     def view_of(self, folder: Path) -> View:
         """A view of one generation that does not serve, finished and perhaps not published. Raises as `view` does."""

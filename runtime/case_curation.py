@@ -57,8 +57,8 @@ class CaseCurator(Writer):
         captions = [case.caption for case in cases if case.caption]
         ids = tuple(delete())
         gone = Gone(ids, captions, pictures, lambda: bool(self.service.registry.cases(ids)))
-        absent_from = self.removed_everywhere(gone)
-        return CasesReceipt(dataset, ids, len(pictures), absent_from, not_looked_at(self.service))
+        absent_from, unseen = self.removed_everywhere(gone), not_looked_at(self.service)
+        return CasesReceipt(dataset, ids, len(pictures), absent_from, unseen, self.service.copies_gone_within_s)
 
     def removed_everywhere(self, gone: Gone) -> tuple[str, ...]:
         """Remove what is derived from something that the registry no longer has; where nothing of it is left.

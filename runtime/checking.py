@@ -1,8 +1,10 @@
 """Is this home set up to be served here? Looks at settings, folder, disk, schema, keys, encoders, index, models and extras,
 and changes nothing. Whether what it holds is whole: runtime.doctor, which takes longer."""
 
+import hashlib
 import shutil
 import tempfile
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -12,6 +14,7 @@ from stat import S_IROTH
 from typing import Final
 
 from inference.errors import InferenceError
+from knowledge.blobs import LocalBlobs
 from knowledge.errors import KnowledgeError
 from knowledge.registry import SCHEMA_HEAD
 from retrieval.errors import RetrievalError
@@ -129,6 +132,8 @@ def _opened(home: Path, settings: Settings, *, models: bool) -> Iterator[Finding
     service = open_service(home, settings)
     try:
         yield _guarded("door", lambda: _door(service))
+        if settings.storage_url is not None:
+            yield _guarded("storage", lambda: _storage(service))
         encoders = _guarded("encoders", lambda: _of(check_encoders(service)))
         yield encoders
         if encoders.state is State.OK:
@@ -159,6 +164,25 @@ def _door(service: Service) -> Finding:
     return Finding("door", State.OK, f"{where}; {len(usable)} keys")
 
 
+def _storage(service: Service) -> Finding:
+    """Writes, reads and removes a small object."""
+    storage = service.storage
+    if storage is None:
+        return Finding("storage", State.OK, "the home folder")
+    word, name = b"dermacite check", f"checks/{uuid.uuid4().hex}"
+    storage.write(name, word, hashlib.sha256(word).hexdigest())
+    whole = storage.read(name) == word
+    storage.delete([name])
+    if not whole:
+        return Finding("storage", State.ERROR, f"{storage.url} gives other bytes than it was given", "replace it")
+    if left := sum(1 for _ in LocalBlobs(service.home.blobs).digests()):
+        detail = (
+            f"{storage.url} can be used; {left} stored files lie in the home folder, where no other machine finds them"
+        )
+        return Finding("storage", State.ERROR, detail, "dermacite reindex")
+    return Finding("storage", State.OK, f"{storage.url} can be written and read")
+
+
 def _index(service: Service) -> Finding:
     counts = service.registry.counts()
     evidence = ", ".join(f"{number} {name}" for name, number in counts.items())
@@ -175,7 +199,7 @@ def _index(service: Service) -> Finding:
 def _extras(settings: Settings) -> Iterator[Finding]:
     wanted = {
         "tracing": settings.otlp_endpoint is not None,
-        "cluster": settings.registry_url is not None,
+        "cluster": settings.registry_url is not None or settings.storage_url is not None,
         "adapters": any(one.adapter for one in settings.models.values()),
     }
     missed = {"ocr": settings.ocr_pages > 0}

@@ -21,6 +21,7 @@ from runtime.jobs import Done, JobRunner, Upload
 from runtime.proof import prove
 from runtime.service import Service
 from runtime.settings import EncoderChoice, encoder_choices
+from runtime.storage import take_along
 from runtime.switching import Switched
 
 StepProgress = Callable[[str, int, int], None]  # (step, done, of)
@@ -118,6 +119,7 @@ class Curator(CaseCurator):
             len(ids),
             self.removed_everywhere(gone),
             not_looked_at(service),
+            service.copies_gone_within_s,
         )
         for version in versions:
             service.registry.audit.record(
@@ -178,6 +180,7 @@ class Curator(CaseCurator):
             service.close()
 
     def _rebuild(self, service: Service, progress: StepProgress | None) -> Path:
+        take_along(service.home, service.blobs, service.registry.blobs_in_use())
         self._encode(service, progress)
         self.sweep()
         aside = build_in_child(service)

@@ -28,6 +28,9 @@ class Receipt:
     Chroma server. lexical: the words of the generation that serves. caches: what this process holds in memory. files:
     stored bytes and text. disk: the words of the passages, byte by byte, in every file of the registry and the indexes.
     not_looked_at: where this service cannot look, so that whoever can must.
+
+    `copies_gone_within_s`: where several machines share an index, the others let go of older copies within so many seconds,
+    and one that is off when it starts; None where there is one machine.
     """
 
     document_id: str
@@ -35,6 +38,7 @@ class Receipt:
     passages: int
     absent_from: tuple[str, ...]
     not_looked_at: tuple[str, ...] = ()
+    copies_gone_within_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,7 @@ class CasesReceipt:
     pictures: int
     absent_from: tuple[str, ...]
     not_looked_at: tuple[str, ...] = ()
+    copies_gone_within_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

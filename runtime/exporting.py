@@ -16,6 +16,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from knowledge.errors import NotFound
 from knowledge.registry import Dumped
 from retrieval.generation import CHROMA_URL_FILE, sync_folder
 from retrieval.parcels import undisturbed, write_vectors
@@ -155,10 +156,7 @@ class _Export:
 
     def _blobs(self, dumped: Dumped) -> Iterator[Member]:
         for digest in sorted(dumped.blobs):
-            file = self._service.blobs.path(digest)
-            if not file.exists():
-                self._service.blobs.get(digest)  # says what is wrong
-            yield Member(f"{BLOBS}{digest}", file.stat().st_size, digest)
+            yield Member(f"{BLOBS}{digest}", self._service.blobs.size(digest), digest)
 
     def _written(self, manifest: ArchiveManifest, *, final: bool) -> str:
         """The sha256 of the manifest of the archive beside the members."""
@@ -183,10 +181,10 @@ class _Export:
             return
         read = hashlib.sha256()
         try:
-            for chunk in _chunks(self._service.blobs.path(member.sha256)):
+            for chunk in self._service.blobs.chunks(member.sha256):
                 read.update(chunk)
                 yield chunk
-        except FileNotFoundError as error:
+        except NotFound as error:
             if not final:
                 raise _Moved from error
             raise

@@ -25,7 +25,7 @@ EXTRAS: Mapping[str, Extra] = {
         "measures of captions, and figures of reports", ("nltk", "rouge_score", "sacrebleu", "matplotlib")
     ),
     "adapters": Extra("LoRA and DoRA adapters in this process", ("peft",)),
-    "cluster": Extra("a registry on PostgreSQL", ("psycopg",)),
+    "cluster": Extra("a registry on PostgreSQL, files and indexes in object storage", ("psycopg", "obstore")),
     "tracing": Extra("OpenTelemetry traces", ("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http")),
 }
 

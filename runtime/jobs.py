@@ -209,7 +209,7 @@ class JobRunner:
 
     def _is_there(self, item: JobItem) -> bool:
         # Nobody deletes while we are the writer; before, somebody may have, after it was read.
-        return item.file is not None and self._service.blobs.path(item.file).exists()
+        return item.file is not None and self._service.blobs.has(item.file)
 
     def _outcome(self, job: Job, one: Read, intent: Intent, prepared: Mapping[int, Cuts]) -> FileOutcome:
         ingest, item, reading = self._service.document_ingest, one.item, one.reading

@@ -7,7 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import cycle
 
-from knowledge.errors import DocumentRefused
+from knowledge.errors import DocumentRefused, NotFound
 from knowledge.pdf import PdfExtractor
 from knowledge.registry.jobs import JobItem
 from knowledge.types import ExtractedText, VersionState
@@ -62,7 +62,8 @@ class ReadingAhead:
 
     def read_now(self, item: JobItem) -> ExtractedText:
         """The same for one file that nobody read ahead. Raises DocumentRefused."""
-        return self._service.extractors[0].extract(self._service.blobs.path(item.file or ""))
+        with self._service.blobs.local(item.file or "") as file:
+            return self._service.extractors[0].extract(file)
 
     def _read(self, job_id: str, item: JobItem, extractor: PdfExtractor) -> Reading:
         if item.file is None or self._service.registry.has_version(item.file):
@@ -77,9 +78,12 @@ class ReadingAhead:
 
         self._jobs.move_item(job_id, item.number, VersionState.EXTRACTING)
         try:
-            return extractor.extract(self._service.blobs.path(item.file), progress)
+            with self._service.blobs.local(item.file) as file:
+                return extractor.extract(file, progress)
         except DocumentRefused as error:
             return error
+        except NotFound:  # deleted since it was listed
+            return None
 
 
 def _size(waiting: Iterable[tuple[JobItem, "Future[Reading]"]]) -> int:

@@ -27,6 +27,7 @@ from inference.reference_shelf import ReferenceShelf
 from knowledge.blobs import BlobStore
 from knowledge.case_ingest import CaseIngest
 from knowledge.document_ingest import DocumentIngest
+from knowledge.objects import ObjectStorage
 from knowledge.pdf import PdfExtractor, PdfLimits
 from knowledge.pictures import Picture, PictureLimits, admit_picture
 from knowledge.preparation import Preparation
@@ -36,6 +37,8 @@ from retrieval.cases import CaseOptions
 from retrieval.embedder import Embedder
 from retrieval.embeddings import EmbeddingStore
 from retrieval.encoders import encoder_card, load_image_encoder, load_reranker, load_text_encoder, locate, quick_loading
+from retrieval.follower import Follower
+from retrieval.following import SharedIndex
 from retrieval.generation import SPACES
 from retrieval.hybrid import HybridOptions
 from retrieval.index import IndexFolder
@@ -49,6 +52,7 @@ from runtime.home import Home, Locks
 from runtime.keys import KeyRing
 from runtime.models import served_models
 from runtime.settings import EncoderChoice, Settings
+from runtime.storage import blobs_of, index_of, storage_of
 from runtime.switching import Switched
 from runtime.truth import embeddings_of, locks_of, open_registry
 
@@ -67,6 +71,7 @@ class Service:
         self._switched = Switched.read(home.root)
         self._encoders = encoders
         self.observer: Observer = NOBODY  # of consultations; set before the first
+        self._follower: Follower | None = None
         self.stopping = threading.Event()  # set: work that can go on later ends after the file at hand
 
     def under(self, choices: Mapping[str, EncoderChoice]) -> "Service":
@@ -83,6 +88,8 @@ class Service:
 
     def close(self) -> None:
         """End child processes and give connections back."""
+        if self._follower is not None:
+            self._follower.stop()
         for part in (*self.__dict__.get("extractors", ()), *map(self.__dict__.get, ("renderer", "registry"))):
             if part is not None:
                 part.close()
@@ -107,7 +114,17 @@ class Service:
     @cached_property
     def blobs(self) -> BlobStore:
         """Stored files."""
-        return BlobStore(self.home.blobs)
+        return blobs_of(self.storage, self.home)
+
+    @cached_property
+    def storage(self) -> ObjectStorage | None:
+        """What several machines share, where they do."""
+        return storage_of(self.settings)
+
+    @property
+    def copies_gone_within_s(self) -> float | None:
+        """How long after a deletion other machines may keep a copy of an index; None: there are none."""
+        return None if self.settings.storage_url is None else self.settings.deletion_seconds
 
     @cached_property
     def extractors(self) -> tuple[PdfExtractor, ...]:
@@ -198,12 +215,25 @@ class Service:
         """The index generations of the configured encoders."""
         dimensions = {space: card.dimension for space, card in self.cards.items()}
         names = {space: card.name for space, card in self.cards.items()}
-        return IndexFolder(self.home.indexes, self.fingerprints, dimensions, names)
+        return index_of(
+            self.storage, self.home.indexes, self.settings, self.registry, self.fingerprints, dimensions, names
+        )
 
     @cached_property
     def reader(self) -> IndexReader:
         """Hands out what is searched."""
         return IndexReader(self.index, self.registry, self.embeddings, exact_below=self.settings.exact_below)
+
+    def follow(self) -> None:
+        """Keep up, in a thread, with the index that a writer elsewhere publishes. For servers; once is enough."""
+        if self._follower is None and isinstance(self.index, SharedIndex):
+            self._follower = Follower(self.index, self.reader.view, self._let_go)
+            self._follower.start()
+
+    def _let_go(self) -> None:
+        """A new index may come from a deletion elsewhere."""
+        if "shelf" in self.__dict__:
+            self.shelf.retain(self.registry.blobs_in_use())
 
     # --- answers ---------------------------------------------------------------------------------------------------
 

@@ -139,6 +139,20 @@ class Settings(BaseSettings):
     registry_connections: int = Field(16, ge=4)  # to it, of one process at most
     chroma_url: str | None = None  # server for the vectors of the next index (loopback or https); none: its folder
 
+    # Files and indexes that several machines share: s3://BUCKET/PREFIX, or file:///FOLDER that all mount; none: the home.
+    storage_url: str | None = Field(None, pattern=r"^(s3://[a-z0-9][a-z0-9.-]+(/[\w.=/-]*)?|file:///[^?#]+)$")
+    storage_endpoint: str | None = None  # address of an S3-compatible server (loopback or https); none: AWS
+    index_cache_megabytes: int | None = Field(None, ge=1)  # of indexes fetched from there that a machine keeps
+    deletion_seconds: float = Field(600, ge=60)  # after a deletion no machine keeps an older index for longer
+
+    @field_validator("storage_endpoint")
+    @classmethod
+    def _safe_endpoint(cls, url: str | None) -> str | None:
+        try:
+            return None if url is None else allowed_url(url)
+        except ChromaFailed as error:
+            raise ValueError("must be http://127.0.0.1:PORT, or https://HOST, without a path or a name") from error
+
     @field_validator("chroma_url")
     @classmethod
     def _safe(cls, url: str | None) -> str | None:

@@ -49,6 +49,8 @@ class Writer:
         """Build a new generation where enough came since the last one, or there is none."""
         service = self.service
         with self.writing():
+            if (left := service.index.finished()) is not None:
+                service.index.publish(left)
             since = service.index.corpus_generation()
             if since is None or service.registry.changes_since(since) > service.settings.merge_above:
                 self.build()

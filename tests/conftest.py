@@ -22,7 +22,7 @@ from hypothesis import settings
 from tests.fakes import Corpus, fill
 from tests.warm_builds import WarmBuilds
 
-pytest_plugins = ["tests.sample", "tests.chroma_server", "tests.postgres_server"]
+pytest_plugins = ["tests.sample", "tests.chroma_server", "tests.object_storage", "tests.postgres_server"]
 
 GOLDEN = Path(__file__).parent / "golden"
 VLLM = Path(__file__).parent / "vllm"

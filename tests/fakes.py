@@ -33,7 +33,7 @@ from inference.prompts import ImagePart, TextPart
 from inference.reference_shelf import ReferenceShelf
 from inference.served import ServedModel
 from inference.types import Abstention, Answer, Diagnosis
-from knowledge.blobs import BlobStore
+from knowledge.blobs import LocalBlobs
 from knowledge.pictures import Picture
 from knowledge.registry import NewVersion, Registry
 from knowledge.types import Cut, Page, PageState, ReferenceCase, Source, VersionState
@@ -155,8 +155,9 @@ class Corpus:
     def __init__(self, home: Path, encoders: Encoders | None = None) -> None:
         self.home = home
         self.encoders = encoders or fake_encoders()
+        self.chroma_url: str | None = None
         self.registry = Registry.in_folder(home)
-        self.blobs = BlobStore(home / "blobs")
+        self.blobs = LocalBlobs(home / "blobs")
         self.embeddings = EmbeddingStore(home / "embeddings.sqlite3")
         dimensions = {"pictures": IMAGE_DIMENSION, "captions": TEXT_DIMENSION, "passages": TEXT_DIMENSION}
         self.index = IndexFolder(home / "indexes", self.encoders.fingerprints(), dimensions)
@@ -201,7 +202,9 @@ class Corpus:
 
     def build(self) -> Path:
         """Build a generation in a child process and return its unpublished folder."""
-        spaces = {"fingerprints": self.index.fingerprints, "dimensions": self.index.dimensions}
+        spaces = {
+            "fingerprints": self.index.fingerprints, "dimensions": self.index.dimensions, "chroma_url": self.chroma_url,
+        }  # fmt: skip
         built = subprocess.run(
             [sys.executable, "-m", "runtime.index_child", str(self.home)],
             input=json.dumps(spaces), capture_output=True, text=True, check=True,

@@ -13,6 +13,7 @@ from knowledge.registry.cases import Cases
 from knowledge.registry.datasets import Datasets
 from knowledge.registry.embedded import schema_of
 from knowledge.registry.facts import Facts
+from knowledge.registry.generations import Generations
 from knowledge.registry.jobs import Jobs
 from knowledge.registry.keys import Keys
 from knowledge.registry.lifecycle import Lifecycle
@@ -47,6 +48,7 @@ class Registry(Lifecycle, Cases):
         self.jobs = Jobs(database)
         self.answers = Answers(database)
         self.keys = Keys(database)
+        self.generations = Generations(database)
         self.transfer = Transfer(database)
         # What a registry on a server keeps for all hosts; beside one in a file these are files, and counts of the process.
         self.locks: LockSessions | None = database.locks

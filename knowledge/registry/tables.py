@@ -257,5 +257,16 @@ RATES = Table(
     Column("spent", Integer, nullable=False),
 )
 
-# Not rows of an archive: who may come in is decided on each machine, and vectors are written in a way of their own.
-STAYING = frozenset({ACCESS_KEYS.name, SESSIONS.name, VECTORS.name, RATES.name})
+# The generation of an index that serves, by encoders, where several machines follow one. Empty where one machine is all.
+INDEX_GENERATIONS = Table(
+    "index_generations",
+    METADATA,
+    Column("key", String(12), primary_key=True),
+    Column("name", String(40), nullable=False),
+    Column("previous", String(40)),
+    Column("published_at", String(32), nullable=False),
+)
+
+# Not rows of an archive: who may come in and which index serves is decided on each machine, and vectors are written in a way of
+# their own.
+STAYING = frozenset({ACCESS_KEYS.name, SESSIONS.name, VECTORS.name, RATES.name, INDEX_GENERATIONS.name})

@@ -144,6 +144,8 @@ def _receipt(receipt: CasesReceipt, as_json: bool) -> None:
     click.echo(f"absent from: {', '.join(receipt.absent_from)}")
     if receipt.not_looked_at:
         click.echo(f"not looked at: {', '.join(receipt.not_looked_at)}")
+    if receipt.copies_gone_within_s is not None:
+        click.echo(printing.copies_told(receipt.copies_gone_within_s))
 
 
 def _line(one: Dataset) -> str:

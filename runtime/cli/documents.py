@@ -152,6 +152,8 @@ def show_receipt(receipt: Receipt, as_json: bool) -> None:
     click.echo(f"absent from: {', '.join(receipt.absent_from)}")
     if receipt.not_looked_at:
         click.echo(f"not looked at: {', '.join(receipt.not_looked_at)}")
+    if receipt.copies_gone_within_s is not None:
+        click.echo(printing.copies_told(receipt.copies_gone_within_s))
 
 
 def _sure(page: Page) -> str:

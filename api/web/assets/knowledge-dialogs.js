@@ -37,6 +37,8 @@ function receiptOf(what, receipt) {
     element("p", {}, "Its absence was looked for afterwards, and found in"),
     element("ul", { class: "places" }, places.filter(([name]) => proven.has(name)).map(([name, words]) =>
       element("li", {}, element("code", {}, name), " ", words))),
+    receipt.copies_gone_within_s && element("p", {},
+      `Other machines let go of their copies of the index within ${receipt.copies_gone_within_s} seconds, one that is off when it starts.`),
     missing.length > 0 && element("p", { class: "told", role: "alert" },
       `Not proven for: ${missing.map(([, words]) => words).join("; ")}. Run: dermacite doctor`));
 }

@@ -14,7 +14,7 @@ from reportlab.lib.utils import ImageReader
 from reportlab.pdfgen.canvas import Canvas
 
 from knowledge import document_ingest
-from knowledge.blobs import BlobStore
+from knowledge.blobs import LocalBlobs
 from knowledge.case_ingest import CASE_BATCH, CaseIngest
 from knowledge.document_ingest import DocumentIngest
 from knowledge.errors import CasesRefused
@@ -36,7 +36,7 @@ class Desk:
     """A registry, a blob store and an ingest whose preparations are counted, and fail on demand."""
 
     registry: Registry
-    blobs: BlobStore
+    blobs: LocalBlobs
     extractor: PdfExtractor
     passages: list[str] = field(default_factory=list)
     batches: list[list[str]] = field(default_factory=list)
@@ -82,7 +82,7 @@ def extractor() -> Iterator[PdfExtractor]:
 @pytest.fixture
 def desk(tmp_path: Path, extractor: PdfExtractor) -> Iterator[Desk]:
     registry = Registry.in_folder(tmp_path / "home")
-    yield Desk(registry, BlobStore(tmp_path / "home" / "blobs"), extractor)
+    yield Desk(registry, LocalBlobs(tmp_path / "home" / "blobs"), extractor)
     registry.close()
 
 
