@@ -25,6 +25,7 @@ EXTRAS: Mapping[str, Extra] = {
         "measures of captions, and figures of reports", ("nltk", "rouge_score", "sacrebleu", "matplotlib")
     ),
     "adapters": Extra("LoRA and DoRA adapters in this process", ("peft",)),
+    "ray": Extra("bulk ingest and re-indexing on a Ray cluster", ("ray", "pyarrow", "pandas")),
     "tracing": Extra("OpenTelemetry traces", ("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http")),
 }
 
