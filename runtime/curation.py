@@ -130,6 +130,7 @@ class Curator(CaseCurator):
 
         Raises BuildFailed when a check fails; what serves is untouched then.
         """
+        self.engine.check()
         with self.writing():
             return self._rebuild(self.service, progress)
 

@@ -38,7 +38,7 @@ class EfficientNetLite0Encoder:
         )
         _fuse(self._model)
         # Half the time of the checkpoint as published, with vectors that agree to five digits.
-        self._model.to(device, memory_format=torch.channels_last)
+        self._model.to(device).to(memory_format=torch.channels_last)
 
     def encode_images(self, images: Sequence[NDArray[np.uint8]]) -> Vectors:
         """See ImageEncoder."""

@@ -50,7 +50,8 @@ class Cluster:
             socket.create_connection((host.strip("[]"), int(port)), REACHED_S).close()
         except (OSError, OverflowError) as error:
             raise ClusterFailed(
-                "cluster_unreachable", "no Ray cluster answers at this address. Start it (ray start --head), or correct it"
+                "cluster_unreachable",
+                "no Ray cluster answers at this address. Start it (ray start --head), or correct it",
             ) from error
 
     def run(self, order: Order, count: int, pieces: Iterator[bytes]) -> "Run":
@@ -74,7 +75,7 @@ class Run:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "runtime.bulk.ray_child", str(writing)],
             stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=self._said, pass_fds=[writing],
-            env={**os.environ, "PYTHONPATH": str(PROJECT)}, start_new_session=True,
+            env=_environment(address), start_new_session=True,
         )  # fmt: skip
         os.close(writing)
         assert self._process.stdin is not None
@@ -124,6 +125,13 @@ class Run:
         if isinstance(message, Broken):
             raise ClusterFailed(message.reason, f"{message.message}. {AGAIN}")
         return message
+
+
+def _environment(address: str | None) -> dict[str, str]:
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
+    if address is None:  # a cluster for this run alone, which nobody else may use: Ray would keep a token for ever
+        environment |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+    return environment
 
 
 class _Pieces:

@@ -49,7 +49,9 @@ class RayEngine:
 def order_of(service: Service, work: Work) -> Order:
     """What nodes must know of a service."""
     folders = {space: getattr(service.settings, space).folder for space in SPACES_OF[work]}
-    spaces = {space: Space(service.cards[space], folder, service.fingerprints[space]) for space, folder in folders.items()}
+    spaces = {
+        space: Space(service.cards[space], folder, service.fingerprints[space]) for space, folder in folders.items()
+    }
     return Order(work, version("dermacite"), spaces, service.pdf_limits, service.picture_limits)
 
 
@@ -153,7 +155,9 @@ def _pictures_elsewhere(
                 )
             for one in result.vectors:
                 service.embeddings.put(*one)
-            yield [PictureRefused(one.reason, one.message) if isinstance(one, Refused) else one for one in result.pictures]
+            yield [
+                PictureRefused(one.reason, one.message) if isinstance(one, Refused) else one for one in result.pictures
+            ]
 
 
 # --- indexes -----------------------------------------------------------------------------------------------------------

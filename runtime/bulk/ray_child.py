@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from functools import partial
 from multiprocessing import AuthenticationError
 from multiprocessing.connection import Client, Connection
-from typing import Any, cast
+from typing import Any
 
 import pyarrow
 import ray
@@ -26,6 +26,7 @@ import ray.data
 from ray.data.block import BlockMetadata
 from ray.data.context import DataContext
 from ray.data.datasource import Datasource, ReadTask
+from ray.exceptions import AuthenticationError as TokenRefused
 from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
@@ -36,9 +37,12 @@ LOOPBACK = "127.0.0.1"
 TRIES = 3  # of a piece, when its worker dies: a node may be lost, a piece may be deadly
 FETCHING = 4  # pieces at once; they wait for the writer's disk
 READING_CPUS = 0.9  # of a piece without encoder
-ENCODING_CPUS = 0.01  # Ray must never wait with reading until an encoder, which waits for what is read, gives a core back
+ENCODING_CPUS = (
+    0.01  # Ray must never wait with reading until an encoder, which waits for what is read, gives a core back
+)
 MOST_THREADS = 4  # of an encoder: more on one batch wait for each other
 CHECK_S = 300  # for all nodes: a slow disk may take a minute to read an encoder
+WANTS_TOKEN = "the cluster wants a token: set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN_PATH here as on its nodes"
 SCHEMA = pyarrow.schema([("number", pyarrow.int64()), ("piece", pyarrow.large_binary())])
 
 
@@ -61,6 +65,8 @@ def main() -> None:
         results.send(None)
     except Refusal as refusal:
         results.send(refusal.broken)
+    except TokenRefused:
+        results.send(Broken("cluster_unreachable", WANTS_TOKEN))
     except (RayError, ConnectionError, TimeoutError, RuntimeError, ValueError) as error:
         results.send(Broken("cluster_failed", f"Ray refused or lost the work ({type(error).__name__})"))
     finally:
@@ -108,7 +114,7 @@ def _check(order: Order, nodes: list[dict[str, Any]]) -> None:
             raise Refusal(Broken(fault.reason, f"the node {name} cannot take part: {fault.message}"))
 
 
-def _planned(start: Start, nodes: list[dict[str, Any]]) -> "ray.data.Dataset":
+def _planned(start: Start, nodes: list[dict[str, Any]]) -> Any:
     order = start.order
     here = {"scheduling_strategy": _on(ray.get_runtime_context().get_node_id()), "max_retries": TRIES}
     fetched = ray.data.read_datasource(
@@ -135,7 +141,7 @@ def _on(node: str) -> NodeAffinitySchedulingStrategy:
     return NodeAffinitySchedulingStrategy(node, soft=False)
 
 
-class Pieces(Datasource):
+class Pieces(Datasource):  # type: ignore[misc]
     """The pieces of a run, fetched by number from the writer, on its own machine."""
 
     def __init__(self, count: int, feed: Feed) -> None:
@@ -185,6 +191,6 @@ def _row(number: int, piece: bytes) -> pyarrow.Table:
 
 if __name__ == "__main__":
     # Functions of this file must be found by its name on the nodes, and not be sent along.
-    from runtime.bulk import ray_child
+    from runtime.bulk.ray_child import main as found_main
 
-    cast("Any", ray_child).main()
+    found_main()

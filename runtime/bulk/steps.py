@@ -214,4 +214,6 @@ class Second:
             embedder.pictures((one.key, partial(_rgb_of, one)) for one in good)
             collected.put(SKETCHER, [one.key for one in good], np.stack([one.sketch for one in good]))
             embedder.captions(one.caption for one in good)
-        return PreparedPictures([one if isinstance(one, Refused) else one.admitted for one in decoded], collected.vectors)
+        return PreparedPictures(
+            [one if isinstance(one, Refused) else one.admitted for one in decoded], collected.vectors
+        )
