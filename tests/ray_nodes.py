@@ -1,4 +1,4 @@
-"""A Ray cluster of two real nodes on loopback, each a `ray start` of its own, and the certainty that both are gone afterwards."""
+"""A Ray cluster of two real nodes on loopback, each a `ray start` of its own, of which nothing is left afterwards."""
 
 import os
 import secrets
@@ -59,15 +59,16 @@ class Nodes:
 
 
 @contextmanager
-def two_nodes() -> Iterator[Nodes]:
-    """Both, running; one processor each."""
+def two_nodes(*, second: bool = True) -> Iterator[Nodes]:
+    """Both, running; one processor each. The second one later where it is not wanted yet."""
     folder = Path(tempfile.mkdtemp(prefix="ray"))  # a short path: it holds sockets
     (folder / "token").write_text(secrets.token_hex(32), encoding="ascii")
     environment = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(folder / "token"), "HF_HUB_OFFLINE": "1"}
     nodes = Nodes(f"127.0.0.2:{_free_port()}", folder, environment)
     try:
         nodes.start_head()
-        nodes.start_second()
+        if second:
+            nodes.start_second()
         yield nodes
     finally:
         for tag in nodes.tags:

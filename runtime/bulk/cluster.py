@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from multiprocessing import AuthenticationError
 from multiprocessing.connection import Client, Connection, Listener
 from pathlib import Path
-from typing import Any, Self
+from typing import IO, Any, Self
 
 from runtime.bulk.orders import Broken, Feed, Order, Start
 from runtime.errors import ClusterFailed, SettingsRefused
@@ -78,10 +78,9 @@ class Run:
             env=_environment(address), start_new_session=True,
         )  # fmt: skip
         os.close(writing)
-        assert self._process.stdin is not None
         with contextlib.suppress(BrokenPipeError):  # it ended at once: the results say so
-            self._process.stdin.write(pickle.dumps(Start(order, count, self._pieces.feed, address)))
-            self._process.stdin.flush()
+            self._stdin.write(pickle.dumps(Start(order, count, self._pieces.feed, address)))
+            self._stdin.flush()
 
     def __enter__(self) -> Self:
         return self
@@ -90,7 +89,7 @@ class Run:
         """Leave the cluster, whatever it still does."""
         self._results.close()
         with contextlib.suppress(BrokenPipeError):
-            self._process.stdin.close()  # type: ignore[union-attr]
+            self._stdin.close()
         try:
             self._process.wait(PATIENCE_S)
         except subprocess.TimeoutExpired:
@@ -98,6 +97,12 @@ class Run:
             self._process.wait()
         self._pieces.close()
         self._said.close()
+
+    @property
+    def _stdin(self) -> IO[bytes]:
+        if self._process.stdin is None:
+            raise ValueError("the process beside the writer was started without a pipe")
+        return self._process.stdin
 
     def __iter__(self) -> Iterator[tuple[int, Any]]:
         while (message := self._received()) is not None:

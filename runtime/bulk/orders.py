@@ -1,4 +1,4 @@
-"""What the writer, the process beside it and the nodes of a cluster tell each other. All of it is pickled: one user's processes."""
+"""What the writer, the process beside it and the nodes of a cluster tell each other: pickled, for all are one user's."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -42,7 +42,7 @@ ENCODING_CPUS = (
 )
 MOST_THREADS = 4  # of an encoder: more on one batch wait for each other
 CHECK_S = 300  # for all nodes: a slow disk may take a minute to read an encoder
-WANTS_TOKEN = "the cluster wants a token: set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN_PATH here as on its nodes"
+HOW_TO_BE_LET_IN = "the cluster wants a token: set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN_PATH here as on its nodes"
 SCHEMA = pyarrow.schema([("number", pyarrow.int64()), ("piece", pyarrow.large_binary())])
 
 
@@ -66,7 +66,7 @@ def main() -> None:
     except Refusal as refusal:
         results.send(refusal.broken)
     except TokenRefused:
-        results.send(Broken("cluster_unreachable", WANTS_TOKEN))
+        results.send(Broken("cluster_unreachable", HOW_TO_BE_LET_IN))
     except (RayError, ConnectionError, TimeoutError, RuntimeError, ValueError) as error:
         results.send(Broken("cluster_failed", f"Ray refused or lost the work ({type(error).__name__})"))
     finally:
