@@ -14,7 +14,7 @@ os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
 import pickle
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from multiprocessing import AuthenticationError
 from multiprocessing.connection import Client, Connection
@@ -43,7 +43,8 @@ ENCODING_CPUS = (
 MOST_THREADS = 4  # of an encoder: more on one batch wait for each other
 CHECK_S = 300  # for all nodes: a slow disk may take a minute to read an encoder
 HOW_TO_BE_LET_IN = "the cluster wants a token: set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN_PATH here as on its nodes"
-SCHEMA = pyarrow.schema([("number", pyarrow.int64()), ("piece", pyarrow.large_binary())])
+# `broken`: the piece is a pickled Broken, which no step must take for one.
+SCHEMA = pyarrow.schema([("number", pyarrow.int64()), ("piece", pyarrow.large_binary()), ("broken", pyarrow.bool_())])
 
 
 class Refusal(Exception):
@@ -166,7 +167,7 @@ def _fetched(number: int, feed: Feed) -> list[pyarrow.Table]:
             return [_row(number, writer.recv_bytes())]
     except (OSError, EOFError, AuthenticationError):
         broken = Broken("cluster_failed", "the node of this machine cannot ask the writer; run both as the same user")
-        return [_row(number, pickle.dumps(broken))]
+        return [_row(number, pickle.dumps(broken), broken=True)]
 
 
 class Encoding:
@@ -180,13 +181,14 @@ class Encoding:
         return _each(self._second, batch)
 
 
-def _each(step: Any, batch: pyarrow.Table) -> pyarrow.Table:
-    rows = zip(batch["number"].to_pylist(), batch["piece"].to_pylist(), strict=True)
-    return pyarrow.concat_tables([_row(number, step(piece)) for number, piece in rows])
+def _each(step: Callable[[bytes], bytes], batch: pyarrow.Table) -> pyarrow.Table:
+    rows = zip(*(batch[name].to_pylist() for name in SCHEMA.names), strict=True)
+    done = (_row(number, piece if broken else step(piece), broken=broken) for number, piece, broken in rows)
+    return pyarrow.concat_tables(done)
 
 
-def _row(number: int, piece: bytes) -> pyarrow.Table:
-    return pyarrow.table([[number], [piece]], schema=SCHEMA)
+def _row(number: int, piece: bytes, *, broken: bool = False) -> pyarrow.Table:
+    return pyarrow.table([[number], [piece], [broken]], schema=SCHEMA)
 
 
 if __name__ == "__main__":

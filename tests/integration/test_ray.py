@@ -300,7 +300,7 @@ def test_no_cluster_no_job(sample_service: Service, tmp_path: Path) -> None:
 
 
 def test_without_ray_the_command_that_installs_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(EXTRAS, "ray", Extra("nothing", ("ray_is_not_there",)))  # type: ignore[misc]
+    monkeypatch.setitem(EXTRAS, "ray", Extra("nothing", ("ray_is_not_there",)))
     with pytest.raises(SettingsRefused, match=r"\[ray\]"):
         RayEngine().check()
 
