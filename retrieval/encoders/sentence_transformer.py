@@ -14,6 +14,7 @@ from safetensors import safe_open
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.base.modules import Transformer
 from sentence_transformers.sentence_transformer.modules import Pooling
+from sentence_transformers.util import batch_to_device
 from threadpoolctl import threadpool_limits
 from transformers.utils.logging import disable_progress_bar
 
@@ -39,7 +40,7 @@ class SentenceTransformerEncoder:
     def __init__(self, card: EncoderCard, weights: Weights, device: str = "cpu") -> None:
         self.card = card
         self.fingerprint = weights.fingerprint
-        self._model = _model(card, weights.path, device)
+        self._model = _model(card, weights.path, device).eval()
         # Its own tokenizer: truncation and padding are state of it, and a thread that counts would disturb one that encodes.
         self._counter = copy.deepcopy(self._model.tokenizer)
         self._check()
@@ -75,10 +76,13 @@ class SentenceTransformerEncoder:
         return vectors
 
     def _encode_piece(self, texts: list[str]) -> Vectors:
-        vectors = self._model.encode(
-            texts, batch_size=BATCH, normalize_embeddings=True, convert_to_numpy=True, show_progress_bar=False
-        )
-        return np.asarray(vectors, dtype=np.float32)
+        # Not the model's own `encode`: before each call that walks through all modules, a third of the time of a question.
+        batches = (texts[start : start + BATCH] for start in range(0, len(texts), BATCH))
+        with torch.inference_mode():
+            inputs = (batch_to_device(self._model.preprocess(batch), self._model.device) for batch in batches)
+            pooled = [self._model(one)["sentence_embedding"] for one in inputs]
+            vectors: Vectors = torch.nn.functional.normalize(torch.cat(pooled), dim=1).cpu().numpy()
+        return vectors
 
     def _check(self) -> None:
         dimension = self._model.get_embedding_dimension()
