@@ -253,6 +253,7 @@ TABLE: dict[type[Exception], Row] = {
     runtime_errors.EncodersSwitched: Row(503, "The server must be restarted"),
     runtime_errors.NothingToRollBack: Row(409, "Nothing to return to"),
     runtime_errors.JobStopped: Row(409, "The job was stopped"),
+    runtime_errors.ClusterFailed: Row(503, "The Ray cluster cannot be used"),
     runtime_errors.WriterBusy: Row(503, "Another writer is at work"),
     runtime_errors.KeyRefused: Row(401, "The key opens nothing"),
     runtime_errors.KeyNotMade: Row(422, "The key cannot be made"),

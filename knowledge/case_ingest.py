@@ -1,8 +1,9 @@
 """From collections of captioned pictures to the registry. A whole collection becomes visible in one step."""
 
 import hashlib
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from knowledge.blobs import BlobStore
@@ -20,16 +21,54 @@ CASE_BATCH = 32  # pictures decoded and encoded together; bounds memory
 Progress = Callable[[int, int], None]  # (done, of)
 
 
+@dataclass(frozen=True, slots=True)
+class NewPicture:
+    """The bytes of a picture as they were sent, of a row that is new, and what is said of it."""
+
+    data: bytes
+    caption: str
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """What is kept of a picture that was admitted; see knowledge.pictures.Picture."""
+
+    stored: bytes
+    original: str
+    perceptual_hash: str
+
+
+Elsewhere = Callable[[Iterator[Sequence[NewPicture]], int], Iterator[Sequence[Admitted | PictureRefused]]]
+"""Admits and prepares pictures in other processes: from batches, and how many there are, to one result per picture, in order.
+
+What it yields is prepared, durably. It reads batches ahead.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _New:
+    """A row whose picture nobody has looked at."""
+
+    row: CaseRow
+    case_id: str
+    data: bytes
+
+
+_Sorted = ReferenceCase | RejectedRow | _New
+
+
 class CaseIngest:
     """Turns pictures and what is said of them into reference cases. The caller holds the writer lock."""
 
     def __init__(
-        self, registry: Registry, blobs: BlobStore, preparation: Preparation, limits: PictureLimits = PictureLimits()
-    ) -> None:
+        self, registry: Registry, blobs: BlobStore, preparation: Preparation, limits: PictureLimits = PictureLimits(),
+        elsewhere: Elsewhere | None = None,
+    ) -> None:  # fmt: skip
         self._registry = registry
         self._blobs = blobs
         self._preparation = preparation
         self._limits = limits
+        self._elsewhere = elsewhere
 
     def cases(
         self, path: Path, dataset: str | None = None, progress: Progress | None = None, *, actor: str = UNKNOWN_ACTOR
@@ -61,17 +100,19 @@ class CaseIngest:
     def _admitted(self, dataset: str, rows: Sequence[CaseRow | RejectedRow]) -> Iterator[ReferenceCase | RejectedRow]:
         """One result per row, in order; new pictures are stored and prepared batch by batch."""
         seen: dict[str, tuple[int, str]] = {}
-        for start in range(0, len(rows), CASE_BATCH):
+        starts = range(0, len(rows), CASE_BATCH)
+        batches = ([self._sorted(dataset, row, seen) for row in rows[at : at + CASE_BATCH]] for at in starts)
+        if self._elsewhere is not None:
+            yield from self._admitted_elsewhere(self._elsewhere, dataset, batches, len(starts))
+            return
+        for batch in batches:
             new: list[tuple[ReferenceCase, Picture]] = []
-            results = [self._admit_row(dataset, row, seen, new) for row in rows[start : start + CASE_BATCH]]
+            results = [self._admitted_here(dataset, one, new) if isinstance(one, _New) else one for one in batch]
             self._preparation.cases(new)
             yield from results
 
-    def _admit_row(
-        self, dataset: str, row: CaseRow | RejectedRow, seen: dict[str, tuple[int, str]],
-        new: list[tuple[ReferenceCase, Picture]],
-    ) -> ReferenceCase | RejectedRow:  # fmt: skip
-        """`seen` maps the bytes of earlier pictures to their row and case; what must be prepared is added to `new`."""
+    def _sorted(self, dataset: str, row: CaseRow | RejectedRow, seen: dict[str, tuple[int, str]]) -> _Sorted:
+        """What is known of a row before its picture is decoded. `seen`: earlier pictures' bytes -> their row and case."""
         if isinstance(row, RejectedRow):
             return row
         if not terms_of(row.licence).keep:
@@ -80,32 +121,58 @@ class CaseIngest:
         try:
             with row.picture.open("rb") as file:
                 data = file.read(self._limits.bytes + 1)
-            original = hashlib.sha256(data).hexdigest()
-            case_id = _case_id(dataset, original, row)
-            first, first_id = seen.setdefault(original, (row.row, case_id))
-            if first != row.row:
-                return _same_picture(row, first, same_case=case_id == first_id)
-            known = self._registry.cases([case_id]).get(case_id)
-            if known is not None:
-                return replace(known, label_raw=row.label_raw)
-            picture = admit_picture(data, self._limits)
         except OSError:
             message = "the picture cannot be read. Check that this user may read it."
             return RejectedRow(row.row, row.picture.name, "not_readable", message)
+        original = hashlib.sha256(data).hexdigest()
+        case_id = _case_id(dataset, original, row)
+        first, first_id = seen.setdefault(original, (row.row, case_id))
+        if first != row.row:
+            return _same_picture(row, first, same_case=case_id == first_id)
+        known = self._registry.cases([case_id]).get(case_id)
+        return _New(row, case_id, data) if known is None else replace(known, label_raw=row.label_raw)
+
+    def _admitted_here(
+        self, dataset: str, one: _New, new: list[tuple[ReferenceCase, Picture]]
+    ) -> ReferenceCase | RejectedRow:
+        """What must be prepared is added to `new`."""
+        try:
+            picture = admit_picture(one.data, self._limits)
         except PictureRefused as error:
-            return RejectedRow(row.row, row.picture.name, error.reason, str(error))
-        case = self._case(dataset, row, case_id, picture)
+            return RejectedRow(one.row.row, one.row.picture.name, error.reason, str(error))
+        admitted = Admitted(picture.encoded(), picture.sha256, picture.perceptual_hash)
+        case = self._case(dataset, one.row, one.case_id, admitted)
         new.append((case, picture))
         return case
 
-    def _case(self, dataset: str, row: CaseRow, case_id: str, picture: Picture) -> ReferenceCase:
+    def _admitted_elsewhere(
+        self, elsewhere: Elsewhere, dataset: str, batches: Iterator[list[_Sorted]], count: int
+    ) -> Iterator[ReferenceCase | RejectedRow]:
+        ahead: deque[list[_Sorted]] = deque()  # read, and not yet answered
+
+        def pictures() -> Iterator[list[NewPicture]]:
+            for batch in batches:
+                ahead.append(batch)
+                yield [NewPicture(one.data, one.row.caption) for one in batch if isinstance(one, _New)]
+
+        for answers in elsewhere(pictures(), count):
+            left = iter(answers)
+            for one in ahead.popleft():
+                yield self._answered(dataset, one, next(left)) if isinstance(one, _New) else one
+
+    def _answered(self, dataset: str, one: _New, answer: Admitted | PictureRefused) -> ReferenceCase | RejectedRow:
+        if isinstance(answer, PictureRefused):
+            return RejectedRow(one.row.row, one.row.picture.name, answer.reason, str(answer))
+        return self._case(dataset, one.row, one.case_id, answer)
+
+    def _case(self, dataset: str, row: CaseRow, case_id: str, picture: Admitted) -> ReferenceCase:
         return ReferenceCase(
             id=case_id,
             dataset=dataset,
             label=row.label,
             caption=row.caption,
-            picture=self._blobs.put(picture.encoded()),
-            original=picture.sha256,
+            picture=self._blobs.put(picture.stored),
+            original=picture.original,
             perceptual_hash=picture.perceptual_hash,
             group=row.group,
             subject=row.subject,

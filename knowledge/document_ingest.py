@@ -84,18 +84,11 @@ class DocumentIngest:
 
         A document that takes longer to cut than a PDF may take to read is refused in its place.
         """
-        found = [self._cut(extracted) for extracted in texts]
-        cuts = (cut for one in found if not isinstance(one, DocumentRefused) for cut in one)
-        if new := [searched_text(cut.text, cut.header) for cut in cuts]:  # nothing new must not wait for an encoder
+        seconds, count = self._extractor.limits.seconds, self._preparation.count_tokens
+        found = [cut_in_time(extracted, count, seconds) for extracted in texts]
+        if new := [text for cuts in found for text in texts_of(cuts)]:  # nothing new must not wait for an encoder
             self._preparation.passages(new)
         return found
-
-    def _cut(self, extracted: ExtractedText) -> Cuts:
-        count = _within(self._extractor.limits.seconds, self._preparation.count_tokens)
-        try:
-            return cut_passages(extracted, count, max_tokens=PASSAGE_TOKENS)
-        except DocumentRefused as error:
-            return error
 
     def stored(
         self, version_id: str, name: str, source: Source | None, intent: Intent, extracted: ExtractedText, cuts: Cuts,
@@ -155,6 +148,19 @@ class DocumentIngest:
             return None  # a title alone, perhaps read from the file, names no document for sure
         same = [one for one in self._registry.documents() if _identity(one.source) == _identity(source)]
         return same[0] if len(same) == 1 else None
+
+
+def cut_in_time(extracted: ExtractedText, count_tokens: Callable[[str], int], seconds: float) -> Cuts:
+    """The passages of a document, or the refusal of one that takes longer to cut than `seconds`."""
+    try:
+        return cut_passages(extracted, _within(seconds, count_tokens), max_tokens=PASSAGE_TOKENS)
+    except DocumentRefused as error:
+        return error
+
+
+def texts_of(cuts: Cuts) -> list[str]:
+    """What is encoded and searched of these passages; nothing of a document that was refused."""
+    return [] if isinstance(cuts, DocumentRefused) else [searched_text(cut.text, cut.header) for cut in cuts]
 
 
 def refusal(name: str, error: DocumentRefused) -> FileOutcome:

@@ -115,6 +115,11 @@ def admit_picture(data: bytes, limits: PictureLimits = DEFAULT_LIMITS) -> Pictur
     )
 
 
+def stored_pixels(stored: bytes) -> NDArray[np.uint8]:
+    """RGB pixels of the stored form of a picture, which was within the limits of its time."""
+    return admit_picture(stored, PictureLimits(bytes=2**40, pixels=2**40, min_side=1)).rgb
+
+
 # The decoders' own classes rather than Image.open: only the one whose signature matched sees the bytes, and the first
 # picture of a phone's multi-picture JPEG is read like any JPEG, however odd the index of the others is.
 _DECODERS: Final[dict[str, Callable[[io.BytesIO], Image.Image]]] = {

@@ -1,13 +1,13 @@
 """Makes sure that evidence has vectors, encoding only what no one encoded before."""
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.embeddings import EmbeddingStore, text_key
-from retrieval.search import Encoders
+from retrieval.embeddings import text_key
+from retrieval.protocols import ImageEncoder, TextEncoder
 from retrieval.sketches import SKETCHER, Sketches, sketch_of
 from retrieval.types import Vectors
 
@@ -18,23 +18,49 @@ LoadPicture = Callable[[], NDArray[np.uint8]]
 T = TypeVar("T")
 
 
+class SpaceEncoders(Protocol):
+    """Which encoder serves which space (see retrieval.search.Encoders); one that is not asked for need not be there."""
+
+    @property
+    def pictures(self) -> ImageEncoder:
+        """Of case pictures."""
+
+    @property
+    def captions(self) -> TextEncoder:
+        """Of captions."""
+
+    @property
+    def passages(self) -> TextEncoder:
+        """Of guideline passages."""
+
+
+class VectorStore(Protocol):
+    """What of retrieval.embeddings.EmbeddingStore is needed to fill it."""
+
+    def get_bytes(self, fingerprint: str, keys: Iterable[str]) -> Mapping[str, bytes]:
+        """See EmbeddingStore."""
+
+    def put(self, fingerprint: str, keys: Sequence[str], vectors: NDArray[np.float32 | np.uint8]) -> None:
+        """See EmbeddingStore."""
+
+
 class Embedder:
     """Fills the embedding store. What is in it already costs one look-up."""
 
-    def __init__(self, encoders: Encoders, store: EmbeddingStore) -> None:
+    def __init__(self, encoders: SpaceEncoders, store: VectorStore) -> None:
         self._encoders = encoders
         self._store = store
 
     def passages(self, texts: Iterable[str], progress: Progress | None = None) -> int:
         """Vectors for guideline passages; returns how many were encoded."""
         encoder = self._encoders.passages
-        inputs = {text_key(text): text for text in sorted(texts, key=len)}  # texts of one length cost least
+        inputs = by_key(texts)
         return self._fill(encoder.fingerprint, inputs, encoder.encode_documents, progress)
 
     def captions(self, texts: Iterable[str], progress: Progress | None = None) -> int:
         """Vectors for captions; a case without one has none."""
         encoder = self._encoders.captions
-        inputs = {text_key(text): text for text in sorted(filter(None, texts), key=len)}
+        inputs = by_key(filter(None, texts))
         return self._fill(encoder.fingerprint, inputs, encoder.encode_documents, progress)
 
     def pictures(self, pictures: Iterable[tuple[str, LoadPicture]], progress: Progress | None = None) -> int:
@@ -61,11 +87,27 @@ class Embedder:
         encode: Callable[[Sequence[T]], Vectors | Sketches],
         progress: Progress | None,
     ) -> int:
-        present = self._store.get_bytes(fingerprint, inputs)
-        missing = [key for key in inputs if key not in present]
-        for start in range(0, len(missing), SLICE):
-            keys = missing[start : start + SLICE]
+        slices = missing(self._store, fingerprint, inputs)
+        count, done = sum(map(len, slices)), 0
+        for keys in slices:
             self._store.put(fingerprint, keys, encode([inputs[key] for key in keys]))
+            done += len(keys)
             if progress is not None:
-                progress(min(start + SLICE, len(missing)), len(missing))
-        return len(missing)
+                progress(done, count)
+        return count
+
+
+def by_key(texts: Iterable[str]) -> dict[str, str]:
+    """Texts by the keys of their vectors, the shortest first: texts of one length cost least."""
+    return {text_key(text): text for text in sorted(texts, key=len)}
+
+
+def missing(store: VectorStore, fingerprint: str, keys: Iterable[str]) -> list[list[str]]:
+    """Those of `keys` that have no vector, in slices to be encoded together.
+
+    Which inputs are encoded together shows in the last bits of their vectors: whoever encodes takes these slices.
+    """
+    wanted = list(keys)
+    present = store.get_bytes(fingerprint, wanted)
+    left = [key for key in wanted if key not in present]
+    return [left[start : start + SLICE] for start in range(0, len(left), SLICE)]

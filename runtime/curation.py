@@ -42,6 +42,7 @@ class Curator(CaseCurator):
         draft: bool = False,
     ) -> list[FileOutcome]:  # fmt: skip
         """Take PDFs in as one job, here and now; each is visible when its outcome is reported to `done`."""
+        self.engine.check()
         runner = JobRunner(self)
         job = runner.accept_documents(uploads, self.intent(document_id=document_id, draft=draft))
         return _ended_well(runner.run(job.id, done)).outcomes
@@ -57,6 +58,7 @@ class Curator(CaseCurator):
 
     def ingest_cases(self, path: Path, dataset: str | None, progress: Progress | None = None) -> list[FileOutcome]:
         """Take a collection of cases in as one job; all of it becomes visible at once. Raises CasesRefused."""
+        self.engine.check()
         outcomes: list[FileOutcome] = []
         runner = JobRunner(self)
         job = runner.run(runner.accept_cases(path, dataset, self.actor).id, outcomes.append, progress=progress)
@@ -134,6 +136,7 @@ class Curator(CaseCurator):
 
         Raises BuildFailed when a check fails; what serves is untouched then.
         """
+        self.engine.check()
         with self.writing():
             return self._rebuild(self.service, progress)
 
@@ -191,7 +194,7 @@ class Curator(CaseCurator):
 
     def _encode(self, service: Service, progress: StepProgress | None) -> None:
         report = progress or (lambda _step, _done, _of: None)
-        embedder = Embedder(service.encoders, service.embeddings)
+        embedder = self.engine.embedder(service)
         cases = service.registry.case_captions()
         loaders = [(picture, partial(service.stored_pixels, picture)) for _, picture, _ in cases]
         embedder.pictures(loaders, partial(report, "pictures"))

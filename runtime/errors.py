@@ -55,3 +55,11 @@ class KeyNotMade(RuntimeRefused):
     """A key cannot be made as asked."""
 
     reason = "key_not_made"
+
+
+class ClusterFailed(RuntimeRefused):
+    """A Ray cluster cannot be used, or was lost; what is in stays in, and the job goes on later."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason

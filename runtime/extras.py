@@ -26,6 +26,7 @@ EXTRAS: Mapping[str, Extra] = {
     ),
     "adapters": Extra("LoRA and DoRA adapters in this process", ("peft",)),
     "cluster": Extra("a registry on PostgreSQL, files and indexes in object storage", ("psycopg", "obstore")),
+    "ray": Extra("bulk ingest and re-indexing on a Ray cluster", ("ray", "pyarrow", "pandas")),
     "tracing": Extra("OpenTelemetry traces", ("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http")),
 }
 

@@ -22,9 +22,9 @@ from knowledge.registry.jobs import Job, JobItem, JobKind, JobState, NewItem
 from knowledge.types import ExtractedText, FileOutcome, Outcome, Source, VersionState
 from retrieval.errors import RetrievalError
 from runtime.dataset_report import told_at_ingest
-from runtime.errors import EncodersSwitched, RuntimeRefused, WriterBusy
+from runtime.errors import ClusterFailed, EncodersSwitched, RuntimeRefused, WriterBusy
 from runtime.home import JobTaken
-from runtime.reading_ahead import TOLD_EVERY_S, Read, ReadingAhead
+from runtime.reading_ahead import TOLD_EVERY_S, Read
 from runtime.writing import Writer
 
 _log = logging.getLogger("dermacite.jobs")
@@ -78,7 +78,7 @@ class JobRunner:
         self._writer = writer
         self._service = writer.service
         self._jobs = writer.service.registry.jobs
-        self._reading = ReadingAhead(writer.service)
+        self._reading = writer.engine.reading(writer.service)
         self._stopping = stopping or writer.service.stopping
 
     # --- accepting -------------------------------------------------------------------------------------------------
@@ -146,7 +146,7 @@ class JobRunner:
         except _Stopped:
             self._jobs.lay_down(job.id)
             return self._jobs.job(job.id)
-        except (WriterBusy, EncodersSwitched):
+        except (WriterBusy, EncodersSwitched, ClusterFailed):
             # No fault of the job: another process, or this one after a restart, goes on with it.
             self._jobs.lay_down(job.id)
             raise
@@ -199,13 +199,19 @@ class JobRunner:
     def _prepared(self, job: Job, batch: Sequence[Read]) -> dict[int, Cuts]:
         """The encoded passages of those files that have a text and are still wanted, by their number."""
         wanted: dict[int, ExtractedText] = {}
+        prepared: dict[int, Cuts] = {}
         for one in batch:
             known = one.item.file is not None and self._service.registry.has_version(one.item.file)
             if isinstance(one.reading, ExtractedText) and self._is_there(one.item) and not known:
                 pages = len(one.reading.pages)
                 self._jobs.move_item(job.id, one.item.number, VersionState.INDEXING, pages, pages)
-                wanted[one.item.number] = one.reading
-        return dict(zip(wanted, self._service.document_ingest.prepared([*wanted.values()]), strict=True))
+                if one.prepared is None:
+                    wanted[one.item.number] = one.reading
+                    continue
+                for vectors in one.prepared.vectors:
+                    self._service.embeddings.put(*vectors)
+                prepared[one.item.number] = one.prepared.cuts
+        return prepared | dict(zip(wanted, self._service.document_ingest.prepared([*wanted.values()]), strict=True))
 
     def _is_there(self, item: JobItem) -> bool:
         # Nobody deletes while we are the writer; before, somebody may have, after it was read.
@@ -242,7 +248,8 @@ class JobRunner:
 
         with self._writer.writing():
             path, dataset = Path(job.options["path"]), job.options["dataset"]
-            outcomes = self._service.case_ingest.cases(path, dataset, progress, actor=job.actor)
+            ingest = self._writer.engine.case_ingest(self._service)
+            outcomes = ingest.cases(path, dataset, progress, actor=job.actor)
         new = {one.id for one in outcomes if one.state in {Outcome.ADDED, Outcome.REPLACED} and one.id}
         warnings = told_at_ingest(self._service, new)
         if outcomes and warnings:  # of the collection, hence behind its last row

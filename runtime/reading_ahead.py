@@ -7,6 +7,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import cycle
 
+import numpy as np
+from numpy.typing import NDArray
+
+from knowledge.document_ingest import Cuts
 from knowledge.errors import DocumentRefused, NotFound
 from knowledge.pdf import PdfExtractor
 from knowledge.registry.jobs import JobItem
@@ -26,11 +30,20 @@ Reading = (
 
 
 @dataclass(frozen=True, slots=True)
+class Prepared:
+    """The passages of a document, cut already, and their vectors, which nobody has stored yet (see EmbeddingStore.put)."""
+
+    cuts: Cuts
+    vectors: Sequence[tuple[str, Sequence[str], NDArray[np.float32 | np.uint8]]]
+
+
+@dataclass(frozen=True, slots=True)
 class Read:
-    """One file of a job, read."""
+    """One file of a job, read; where another engine did more, with what it prepared."""
 
     item: JobItem
     reading: Reading
+    prepared: Prepared | None = None
 
     @property
     def size(self) -> int:

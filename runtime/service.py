@@ -25,11 +25,11 @@ from inference.observing import NOBODY, Observer
 from inference.pipeline import Pipeline, PipelineSettings
 from inference.reference_shelf import ReferenceShelf
 from knowledge.blobs import BlobStore
-from knowledge.case_ingest import CaseIngest
+from knowledge.case_ingest import CaseIngest, Elsewhere
 from knowledge.document_ingest import DocumentIngest
 from knowledge.objects import ObjectStorage
 from knowledge.pdf import PdfExtractor, PdfLimits
-from knowledge.pictures import Picture, PictureLimits, admit_picture
+from knowledge.pictures import Picture, PictureLimits, admit_picture, stored_pixels
 from knowledge.preparation import Preparation
 from knowledge.registry import Registry
 from knowledge.types import ReferenceCase
@@ -159,7 +159,7 @@ class Service:
 
     def stored_pixels(self, digest: str) -> NDArray[np.uint8]:
         """RGB pixels of a stored picture."""
-        return admit_picture(self.blobs.get(digest), PictureLimits(bytes=2**40, pixels=2**40, min_side=1)).rgb
+        return stored_pixels(self.blobs.get(digest))
 
     # --- derived ---------------------------------------------------------------------------------------------------
 
@@ -297,7 +297,11 @@ class Service:
     @property
     def case_ingest(self) -> CaseIngest:
         """Takes cases in. The caller holds the writer lock."""
-        return CaseIngest(self.registry, self.blobs, self._preparation, self.picture_limits)
+        return self.case_ingest_with(None)
+
+    def case_ingest_with(self, elsewhere: Elsewhere | None) -> CaseIngest:
+        """The same, with pictures admitted and prepared elsewhere."""
+        return CaseIngest(self.registry, self.blobs, self._preparation, self.picture_limits, elsewhere)
 
     @property
     def _preparation(self) -> Preparation:

@@ -8,6 +8,7 @@ from knowledge.registry import Registry
 from knowledge.registry.audit import UNKNOWN_ACTOR
 from retrieval.embeddings import text_key
 from runtime.building import build_in_child
+from runtime.engines import Engine, Here
 from runtime.home import PATIENCE_S
 from runtime.service import Service
 
@@ -30,10 +31,11 @@ class Writer:
 
     def __init__(
         self, service: Service, waiting: Callable[[], None] | None = None, *, patience_s: float = PATIENCE_S,
-        actor: str = UNKNOWN_ACTOR,
+        actor: str = UNKNOWN_ACTOR, engine: Engine = Here(),
     ) -> None:  # fmt: skip
         self.service = service
         self.actor = actor
+        self.engine = engine  # does what is costly
         self._waiting = waiting
         self._patience_s = patience_s
 

@@ -13,6 +13,7 @@ from retrieval.encoders.load import (
     load_text_encoder,
     load_token_vectors,
     quick_loading,
+    use_threads,
 )
 from retrieval.encoders.weights import Weights, locate
 
@@ -26,4 +27,5 @@ __all__ = [
     "load_token_vectors",
     "locate",
     "quick_loading",
+    "use_threads",
 ]

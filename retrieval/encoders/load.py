@@ -14,42 +14,42 @@ from retrieval.protocols import ImageEncoder, Reranker, TextEncoder
 from retrieval.types import EncoderCard, Vectors
 
 
-def load_text_encoder(card: EncoderCard, folder: Path | None = None) -> TextEncoder:
-    """A text encoder. Raises EncoderMissing or EncoderBroken."""
+def load_text_encoder(card: EncoderCard, folder: Path | None = None, device: str = "cpu") -> TextEncoder:
+    """A text encoder on a device as torch names it. Raises EncoderMissing or EncoderBroken."""
     weights = locate(card, folder)
     match card.loader:
         case "sentence-transformers" | "plain-transformer":
             from retrieval.encoders.sentence_transformer import PairedEncoder, SentenceTransformerEncoder
 
             with _loading(card):
-                documents = SentenceTransformerEncoder(card, weights)
+                documents = SentenceTransformerEncoder(card, weights, device)
                 if weights.query_path is None:
                     return documents
-                queries = SentenceTransformerEncoder(card, Weights(weights.query_path, weights.fingerprint))
+                queries = SentenceTransformerEncoder(card, Weights(weights.query_path, weights.fingerprint), device)
                 return PairedEncoder(documents, queries)
         case "open-clip":
             from retrieval.encoders.open_clip_pair import OpenClipEncoder
 
             with _loading(card):
-                return OpenClipEncoder(card, weights)
+                return OpenClipEncoder(card, weights, device)
         case _:
             raise EncoderBroken(f"encoder {card.name} does not encode texts; choose another for this purpose")
 
 
-def load_image_encoder(card: EncoderCard, folder: Path | None = None) -> ImageEncoder:
-    """A picture encoder. Raises EncoderMissing or EncoderBroken."""
+def load_image_encoder(card: EncoderCard, folder: Path | None = None, device: str = "cpu") -> ImageEncoder:
+    """A picture encoder on a device as torch names it. Raises EncoderMissing or EncoderBroken."""
     weights = locate(card, folder)
     match card.loader:
         case "efficientnet-lite0":
             from retrieval.encoders.efficientnet_lite0 import EfficientNetLite0Encoder
 
             with _loading(card):
-                return EfficientNetLite0Encoder(card, weights)
+                return EfficientNetLite0Encoder(card, weights, device)
         case "open-clip":
             from retrieval.encoders.open_clip_pair import OpenClipEncoder
 
             with _loading(card):
-                return OpenClipEncoder(card, weights)
+                return OpenClipEncoder(card, weights, device)
         case _:
             raise EncoderBroken(f"encoder {card.name} does not encode pictures; choose another for this purpose")
 
@@ -79,6 +79,13 @@ def load_token_vectors(folder: Path) -> Callable[[Sequence[str]], Sequence[tuple
         raise EncoderBroken(
             f"the model that compares tokens cannot be loaded ({type(error).__name__}); get its files again"
         ) from error
+
+
+def use_threads(count: int) -> None:
+    """Let torch compute with so many threads in this process, before anything is encoded in it."""
+    import torch
+
+    torch.set_num_threads(count)
 
 
 @contextmanager

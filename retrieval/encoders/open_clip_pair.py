@@ -23,13 +23,14 @@ CONFIG_FILE = "open_clip_config.json"
 class OpenClipEncoder:
     """Serves as ImageEncoder and as TextEncoder."""
 
-    def __init__(self, card: EncoderCard, weights: Weights) -> None:
+    def __init__(self, card: EncoderCard, weights: Weights, device: str = "cpu") -> None:
         self.card = card
+        self._device = device
         self.fingerprint = weights.fingerprint
         _check_folder(card, weights.path)
         name = f"local-dir:{weights.path}"
         # Not create_model: that one answers with random weights when the file is missing.
-        self._model, self._prepare = open_clip.create_model_from_pretrained(name, device="cpu")
+        self._model, self._prepare = open_clip.create_model_from_pretrained(name, device=device)
         self._model.eval()
         self._tokenizer = open_clip.get_tokenizer(name)
         # Its own tokenizer: truncation and padding are state of it, and a thread that counts would disturb one that encodes.
@@ -58,14 +59,14 @@ class OpenClipEncoder:
         return len(self._counter.encode(self._tokenizer.clean_fn(text), truncation=False, verbose=False))
 
     def _images(self, images: Sequence[NDArray[np.uint8]]) -> Vectors:
-        pixels = torch.stack([self._prepare(Image.fromarray(image)) for image in images])
+        pixels = torch.stack([self._prepare(Image.fromarray(image)) for image in images]).to(self._device)
         with torch.inference_mode():
-            return np.asarray(self._model.encode_image(pixels, normalize=True).float().numpy(), dtype=np.float32)
+            return np.asarray(self._model.encode_image(pixels, normalize=True).float().cpu().numpy(), dtype=np.float32)
 
     def _texts(self, texts: Sequence[str]) -> Vectors:
         with torch.inference_mode():
-            vectors = self._model.encode_text(self._tokenizer(list(texts)), normalize=True)
-            return np.asarray(vectors.float().numpy(), dtype=np.float32)
+            vectors = self._model.encode_text(self._tokenizer(list(texts)).to(self._device), normalize=True)
+            return np.asarray(vectors.float().cpu().numpy(), dtype=np.float32)
 
     def _joined(self, parts: list[Vectors]) -> Vectors:
         if not parts:

@@ -14,6 +14,7 @@ from safetensors import safe_open
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.base.modules import Transformer
 from sentence_transformers.sentence_transformer.modules import Pooling
+from sentence_transformers.util import batch_to_device
 from threadpoolctl import threadpool_limits
 from transformers.utils.logging import disable_progress_bar
 
@@ -36,10 +37,10 @@ logging.getLogger("sentence_transformers").setLevel(logging.WARNING)
 class SentenceTransformerEncoder:
     """Always normalises: a plain BERT folder would otherwise give unnormalised vectors without a word."""
 
-    def __init__(self, card: EncoderCard, weights: Weights) -> None:
+    def __init__(self, card: EncoderCard, weights: Weights, device: str = "cpu") -> None:
         self.card = card
         self.fingerprint = weights.fingerprint
-        self._model = _model(card, weights.path).eval()
+        self._model = _model(card, weights.path, device).eval()
         # Its own tokenizer: truncation and padding are state of it, and a thread that counts would disturb one that encodes.
         self._counter = copy.deepcopy(self._model.tokenizer)
         self._check()
@@ -61,14 +62,16 @@ class SentenceTransformerEncoder:
     def _encode(self, texts: list[str]) -> Vectors:
         if not texts:
             return np.zeros((0, self.card.dimension), dtype=np.float32)
-        if len(texts) <= PIECE or torch.get_num_threads() < STREAMS:
+        if len(texts) <= PIECE:
             return self._encode_piece(texts)
         order = np.argsort([len(text) for text in texts], kind="stable")
+        # The same pieces however many threads there are: their company shows in the last bits of vectors.
         pieces = [order[start : start + PIECE] for start in range(0, len(order), PIECE)]
+        inputs = ([texts[at] for at in piece] for piece in pieces)
+        one_stream = torch.get_num_threads() < STREAMS or self._model.device.type != "cpu"
+        encoded = map(self._encode_piece, inputs) if one_stream else _streams().map(self._encode_piece, inputs)
         vectors = np.empty((len(texts), self.card.dimension), dtype=np.float32)
-        for piece, found in zip(
-            pieces, _streams().map(self._encode_piece, ([texts[at] for at in piece] for piece in pieces)), strict=True
-        ):
+        for piece, found in zip(pieces, encoded, strict=True):
             vectors[piece] = found
         return vectors
 
@@ -76,8 +79,9 @@ class SentenceTransformerEncoder:
         # Not the model's own `encode`: before each call that walks through all modules, a third of the time of a question.
         batches = (texts[start : start + BATCH] for start in range(0, len(texts), BATCH))
         with torch.inference_mode():
-            pooled = [self._model(self._model.preprocess(batch))["sentence_embedding"] for batch in batches]
-            vectors: Vectors = torch.nn.functional.normalize(torch.cat(pooled), dim=1).numpy()
+            inputs = (batch_to_device(self._model.preprocess(batch), self._model.device) for batch in batches)
+            pooled = [self._model(one)["sentence_embedding"] for one in inputs]
+            vectors: Vectors = torch.nn.functional.normalize(torch.cat(pooled), dim=1).cpu().numpy()
         return vectors
 
     def _check(self) -> None:
@@ -138,13 +142,13 @@ def _streams() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(STREAMS, "encoding", partial(threadpool_limits, each, "openmp"))
 
 
-def _model(card: EncoderCard, folder: Path) -> SentenceTransformer:
+def _model(card: EncoderCard, folder: Path, device: str) -> SentenceTransformer:
     """A plain checkpoint has no word on pooling, and its folder alone would be read as mean pooling: the card decides."""
     if card.loader != "plain-transformer":
-        return SentenceTransformer(str(folder), device="cpu", local_files_only=True)
+        return SentenceTransformer(str(folder), device=device, local_files_only=True)
     transformer = Transformer(str(folder), max_seq_length=card.max_tokens, model_kwargs={"local_files_only": True})
     pooling = Pooling(transformer.get_embedding_dimension(), card.pooling or "mean")
-    return SentenceTransformer(modules=[transformer, pooling], device="cpu")
+    return SentenceTransformer(modules=[transformer, pooling], device=device)
 
 
 def stored_tensors(folder: Path) -> set[str]:

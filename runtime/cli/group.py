@@ -16,6 +16,7 @@ from knowledge.errors import KnowledgeError
 from retrieval.errors import RetrievalError
 from runtime import printing
 from runtime.curation import Curator
+from runtime.engines import Engine, Here
 from runtime.errors import RuntimeRefused
 from runtime.service import Service, open_service
 from runtime.settings import ACTOR_VARIABLE, CONFIGURATIONS, default_home, load_settings
@@ -60,10 +61,10 @@ class Lazy:
         """Open the home. Raises SettingsRefused."""
         return self._make()
 
-    def curator(self) -> Curator:
+    def curator(self, engine: Engine = Here()) -> Curator:
         """The writing side."""
         waiting = partial(click.echo, "waiting for another writer to finish ...", err=True)
-        return Curator(self.service(), waiting, actor=self.actor)
+        return Curator(self.service(), waiting, actor=self.actor, engine=engine)
 
 
 @click.group(cls=Teaching, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})

@@ -8,7 +8,9 @@ import click
 from retrieval.generation import SPACES, Manifest
 from retrieval.listing import index_sets
 from runtime import printing
+from runtime.cli.engine import with_engine
 from runtime.cli.group import AS_JSON, Lazy, bar
+from runtime.engines import Engine
 from runtime.settings import EncoderChoice
 
 
@@ -39,9 +41,12 @@ class Assignment(click.ParamType[tuple[str, EncoderChoice]]):
     help="Switch a space to another encoder: pictures, captions or passages. May be given for each.",
 )  # fmt: skip
 @click.option("--rollback", is_flag=True, help="Serve the encoders from before the last switch again.")
+@with_engine
 @AS_JSON
 @click.pass_obj
-def reindex(lazy: Lazy, encoders: tuple[tuple[str, EncoderChoice], ...], rollback: bool, as_json: bool) -> None:
+def reindex(
+    lazy: Lazy, encoders: tuple[tuple[str, EncoderChoice], ...], rollback: bool, as_json: bool, engine: Engine
+) -> None:
     """Build a new index generation from the registry, verify it, and only then switch to it.
 
     Without options it has the encoders that are configured. With --encoder the index of other ones is built beside the
@@ -54,7 +59,7 @@ def reindex(lazy: Lazy, encoders: tuple[tuple[str, EncoderChoice], ...], rollbac
     """
     if rollback and encoders:
         raise click.UsageError("--rollback returns to the encoders from before; it takes no --encoder")
-    curator = lazy.curator()
+    curator = lazy.curator(engine)
     steps: dict[str, int] = {}
     with bar("encoding", None) as advance:
 

@@ -12,7 +12,9 @@ from knowledge.pdf import PdfLimits
 from knowledge.sources import read_sources
 from knowledge.types import FileOutcome, Outcome
 from runtime import printing
+from runtime.cli.engine import with_engine
 from runtime.cli.group import AS_JSON, REFUSED, Lazy, bar
+from runtime.engines import Engine
 from runtime.jobs import Upload
 
 LOCAL = click.Path(exists=True, path_type=Path)
@@ -27,16 +29,19 @@ def ingest() -> None:
 @click.argument("paths", nargs=-1, required=True, type=LOCAL)
 @click.option("--document", "document_id", metavar="ID", help="The file is a new version of this document.")
 @click.option("--draft", is_flag=True, help="Put it in as a draft, to be approved later.")
+@with_engine
 @AS_JSON
 @click.pass_obj
-def ingest_documents(lazy: Lazy, paths: tuple[Path, ...], document_id: str | None, draft: bool, as_json: bool) -> None:
+def ingest_documents(
+    lazy: Lazy, paths: tuple[Path, ...], document_id: str | None, draft: bool, as_json: bool, engine: Engine
+) -> None:
     """Take guideline PDFs in: files, or folders that are searched for *.pdf.
 
     A file documents.jsonl in a folder may give title, publisher, licence and dates per PDF. New bytes with the title and
     publisher of a document that is there are its next version, which takes the place of the one in force. Exits with 1
     when a file was refused; the others are in all the same. Interrupted, it goes on with: dermacite jobs run
     """
-    curator = lazy.curator()
+    curator = lazy.curator(engine)
     uploads = [upload for path in paths for upload in uploads_of(path, curator.document_bytes)]
     if document_id and len(uploads) != 1:
         raise click.UsageError(f"--document is for one file, and there are {len(uploads)}")
@@ -50,9 +55,10 @@ def ingest_documents(lazy: Lazy, paths: tuple[Path, ...], document_id: str | Non
 @ingest.command("cases")
 @click.argument("path", type=LOCAL)
 @click.option("--dataset", help="Name of the collection. [default: the folder's name, or skincap]")
+@with_engine
 @AS_JSON
 @click.pass_obj
-def ingest_cases(lazy: Lazy, path: Path, dataset: str | None, as_json: bool) -> None:
+def ingest_cases(lazy: Lazy, path: Path, dataset: str | None, as_json: bool, engine: Engine) -> None:
     """Take captioned pictures in: SkinCAP's folder, a manifest.csv or .jsonl, or one folder per label.
 
     \b
@@ -68,7 +74,7 @@ def ingest_cases(lazy: Lazy, path: Path, dataset: str | None, as_json: bool) -> 
             advance(now - done, of)
             done = now
 
-        outcomes = lazy.curator().ingest_cases(path, dataset, progress)
+        outcomes = lazy.curator(engine).ingest_cases(path, dataset, progress)
     _report(outcomes, as_json)
     if all(outcome.state is Outcome.REFUSED for outcome in outcomes):
         sys.exit(REFUSED)

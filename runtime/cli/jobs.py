@@ -7,7 +7,9 @@ import click
 
 from knowledge.registry.jobs import Job, JobState
 from runtime import printing
+from runtime.cli.engine import with_engine
 from runtime.cli.group import AS_JSON, Lazy, bar
+from runtime.engines import Engine
 from runtime.jobs import JobRunner
 
 
@@ -38,11 +40,12 @@ def jobs_show(lazy: Lazy, job_id: str, as_json: bool) -> None:
 
 
 @jobs.command("run")
+@with_engine
 @AS_JSON
 @click.pass_obj
-def jobs_run(lazy: Lazy, as_json: bool) -> None:
+def jobs_run(lazy: Lazy, as_json: bool, engine: Engine) -> None:
     """Work on every job that waits or was interrupted, here and now."""
-    curator = lazy.curator()
+    curator = lazy.curator(engine)
     registry, runner = curator.service.registry, JobRunner(curator)
     runner.tidy()
     ids = registry.jobs.ids()

@@ -1,0 +1,310 @@
+"""Bulk ingest on a real Ray cluster: what comes in is what the embedded path takes in, whatever dies meanwhile.
+
+The nodes are two `ray start` on loopback, of one processor each. Every run starts workers of its own: there are few runs.
+"""
+
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from knowledge.registry.jobs import JobState
+from knowledge.types import FileOutcome, Outcome, Source
+from retrieval.hybrid import HybridOptions
+from retrieval.search import passages
+from retrieval.sketches import SKETCHER, sketch_of
+from runtime.bulk.cluster import Cluster
+from runtime.bulk.engine import RayEngine, order_of
+from runtime.bulk.orders import Order, Work
+from runtime.bulk.steps import node_fault
+from runtime.curation import Curator
+from runtime.doctor import examine
+from runtime.errors import ClusterFailed, SettingsRefused
+from runtime.extras import EXTRAS, Extra
+from runtime.jobs import JobRunner, Upload
+from runtime.service import Service, open_service
+from tests import hostile
+from tests.ray_nodes import Nodes, two_nodes
+from tests.sample import guideline, write_cases
+
+ROOT = Path(__file__).parents[2]
+PATIENCE_S = 280
+CLOSE = 2e-6  # texts of several documents encoded together differ from those encoded alone in the seventh digit
+
+pytestmark = [pytest.mark.timeout(900), pytest.mark.xdist_group("ray")]
+
+
+@pytest.fixture(scope="module")
+def nodes() -> Iterator[Nodes]:
+    with two_nodes(second=False) as found, pytest.MonkeyPatch.context() as patch:
+        for name, value in found.environment.items():
+            patch.setenv(name, value)
+        yield found
+
+
+def opened(home: Path, like: Service) -> Service:
+    return open_service(home, like.settings, like.encoders)
+
+
+def documents(count: int) -> list[Upload]:
+    """Guidelines of some pages each, no two alike."""
+    texts = (
+        (f"Part {page}", f"In guideline {n} page {page} asks for {n + page} mg a day. " * 12)
+        for n in range(count)
+        for page in range(3)
+    )
+    pages = list(texts)
+    files = [guideline(tuple(pages[3 * n : 3 * n + 3])) for n in range(count)]
+    return [Upload(f"{n}.pdf", partial(bytes, file), Source(f"Guideline {n}", "Tests")) for n, file in enumerate(files)]
+
+
+def told(outcomes: list[FileOutcome]) -> list[FileOutcome]:
+    return sorted(outcomes, key=lambda one: one.file)
+
+
+def passage_rows(service: Service) -> list[tuple[str, str]]:
+    return sorted(service.registry.passage_texts())
+
+
+def assert_same_vectors(one: Service, other: Service, close: float) -> None:
+    """The same inputs are known under the same encoders, with the same vectors."""
+    for fingerprint in {*one.fingerprints.values(), SKETCHER}:
+        keys = one.embeddings.keys()
+        assert keys == other.embeddings.keys()
+        mine, theirs = (store.embeddings.get_bytes(fingerprint, keys) for store in (one, other))
+        assert mine.keys() == theirs.keys()
+        kind = np.uint8 if fingerprint == SKETCHER else np.float32
+        for key, row in mine.items():
+            np.testing.assert_allclose(np.frombuffer(row, kind), np.frombuffer(theirs[key], kind), rtol=0, atol=close)
+
+
+def found(service: Service, text: str) -> list[str]:
+    ranking = passages(service.reader.view(), service.encoders, text, HybridOptions())
+    return [hit.id for hit in ranking.hits]
+
+
+# --- the same results --------------------------------------------------------------------------------------------------
+
+
+def test_documents_are_those_of_the_embedded_path_although_a_node_dies(
+    nodes: Nodes, sample_service: Service, tmp_path: Path
+) -> None:
+    bad = [Upload("broken.pdf", lambda: b"%PDF-1.7\nnothing"), Upload("bomb.pdf", hostile.page_bomb)]
+    uploads = [*documents(3), *bad, *documents(9)[3:]]
+    here, there = opened(tmp_path / "here", sample_service), opened(tmp_path / "there", sample_service)
+    embedded = Curator(here).ingest_documents(uploads)
+    nodes.start_second()
+    seen: list[FileOutcome] = []
+
+    def done(outcome: FileOutcome) -> None:
+        seen.append(outcome)
+        if len(seen) == 2:
+            nodes.kill_second()
+
+    clustered = Curator(there, engine=RayEngine(nodes.address)).ingest_documents(uploads, done)
+    assert nodes.second is None, "it was not killed"
+    assert clustered == embedded
+    assert seen == clustered, "each once, in order"
+    assert {one.file for one in clustered if one.state is Outcome.REFUSED} >= {"broken.pdf"}
+    assert passage_rows(there) == passage_rows(here)
+    assert_same_vectors(here, there, CLOSE)
+    question = "how many mg a day does guideline 4 ask for"
+    assert found(there, question) == found(here, question) != []
+    again = Curator(there, engine=RayEngine(nodes.address)).ingest_documents(documents(9))
+    assert {one.state for one in again} == {Outcome.UNCHANGED}
+    here.close()
+    there.close()
+
+
+def test_cases_are_those_of_the_embedded_path(nodes: Nodes, sample_service: Service, tmp_path: Path) -> None:
+    folder = write_cases(tmp_path / "cases", each=3)
+    (folder / "acne-1.png").write_bytes(b"no picture")
+    (folder / "acne-2.png").write_bytes((folder / "nevus-1.png").read_bytes())
+    here, there = opened(tmp_path / "here", sample_service), opened(tmp_path / "there", sample_service)
+    embedded = Curator(here).ingest_cases(folder, "sample")
+    steps: list[tuple[int, int]] = []
+    engine = RayEngine(nodes.address)
+    clustered = Curator(there, engine=engine).ingest_cases(folder, "sample", lambda *one: steps.append(one))
+    assert clustered == embedded
+    assert {one.reason for one in clustered} == {None, "not_a_picture", "conflicting_row"}
+    assert steps[-1] == (9, 9)
+    assert there.registry.case_captions() == here.registry.case_captions()
+    assert set(there.blobs.digests()) == set(here.blobs.digests())
+    assert_same_vectors(here, there, CLOSE)
+    here.close()
+    there.close()
+
+
+def test_an_index_is_that_of_the_embedded_path(nodes: Nodes, own_service: Service, tmp_path: Path) -> None:
+    texts = [text for _, text in own_service.registry.passage_texts()]
+    key = own_service.fingerprints["passages"]
+    before = own_service.embeddings.get_bytes(key, own_service.embeddings.keys())
+    questions = ("plaques with silvery scale", "margin of a nevus")
+    ranked = [found(own_service, one) for one in questions]
+    own_service.embeddings.delete(before)
+    steps: dict[str, int] = {}
+    Curator(own_service, engine=RayEngine(nodes.address)).reindex(lambda step, now, _of: steps.__setitem__(step, now))
+    assert steps == {"captions": 3, "passages": len(texts)}
+    after = own_service.embeddings.get_bytes(key, before)
+    for one, row in before.items():
+        np.testing.assert_allclose(np.frombuffer(after[one], np.float32), np.frombuffer(row, np.float32), atol=CLOSE)
+    assert [found(own_service, one) for one in questions] == ranked
+
+
+# --- what dies ---------------------------------------------------------------------------------------------------------
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < deadline, "what was waited for never came"
+        time.sleep(0.02)
+
+
+def children_of(pid: int) -> list[int]:
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            if int(stat.read_text("utf-8", "replace").rpartition(")")[2].split()[1]) == pid:
+                found.append(int(stat.parent.name))
+    return found
+
+
+def besides(pid: int) -> int:
+    """The process between a writer and its cluster."""
+    [child] = [
+        one for one in children_of(pid) if b"runtime.bulk.ray_child" in Path(f"/proc/{one}/cmdline").read_bytes()
+    ]
+    return child
+
+
+def test_a_writer_that_is_killed_leaves_whole_documents_and_a_job_that_goes_on(
+    nodes: Nodes, sample_service: Service, tmp_path: Path
+) -> None:
+    home, folder = tmp_path / "home", tmp_path / "pdfs"
+    folder.mkdir()
+    uploads = documents(12)
+    for one in uploads:
+        (folder / one.name).write_bytes(one.read())
+    service = opened(home, sample_service)
+    command = [sys.executable, "-m", "runtime", "--home", str(home), "ingest", "documents", str(folder)]
+    with subprocess.Popen(
+        [*command, "--engine", "ray", "--address", nodes.address], env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    ) as process:  # fmt: skip
+        until(lambda: process.poll() is not None or service.registry.counts()["documents"] >= 1)
+        child = besides(process.pid)
+        process.send_signal(signal.SIGKILL)
+        assert process.wait() == -signal.SIGKILL, "it was done too soon"
+    until(lambda: not Path(f"/proc/{child}").exists())
+    in_so_far = service.registry.counts()["documents"]
+    assert 1 <= in_so_far < len(uploads)
+    [job_id] = service.registry.jobs.ids()
+    ended = JobRunner(Curator(service)).run(job_id)  # no cluster is needed for it
+    assert ended.state is JobState.DONE
+    assert [one.state for one in ended.outcomes] == [Outcome.ADDED] * len(uploads)
+    assert service.registry.counts()["documents"] == len(uploads)
+    assert [one for one in examine(service) if not one.healthy] == []
+    service.close()
+
+
+def test_a_cluster_that_is_lost_lays_the_job_down_and_says_so(
+    nodes: Nodes, sample_service: Service, tmp_path: Path
+) -> None:
+    """Ray ends drivers of a cluster that it lost: the process beside the writer is one."""
+    service = opened(tmp_path / "home", sample_service)
+    curator = Curator(service, engine=RayEngine(nodes.address))
+    runner = JobRunner(curator)
+    job = runner.accept_documents(documents(1), curator.intent())
+    killer = threading.Thread(target=kill_child)
+    killer.start()
+    with pytest.raises(ClusterFailed, match="dermacite jobs run") as refusal:
+        runner.run(job.id)
+    killer.join()
+    assert refusal.value.reason == "cluster_lost"
+    assert service.registry.jobs.job(job.id).state is JobState.QUEUED
+    assert JobRunner(Curator(service)).run(job.id).state is JobState.DONE
+    service.close()
+
+
+def kill_child() -> None:
+    """Kill the process beside this one, as soon as there is one."""
+    until(lambda: any(b"ray_child" in _cmdline(one) for one in children_of(os.getpid())))
+    os.kill(besides(os.getpid()), signal.SIGKILL)
+
+
+def _cmdline(pid: int) -> bytes:
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    return b""
+
+
+class Deadly:
+    """Ends the process that unpickles it."""
+
+    def __reduce__(self) -> tuple[Callable[[int], None], tuple[int]]:
+        return os._exit, (9,)
+
+
+def test_a_piece_that_kills_its_workers_is_left_out_and_the_others_come(nodes: Nodes, sample_service: Service) -> None:
+    digest = sample_service.registry.case_captions()[0][1]
+    stored = sample_service.blobs.get(digest)
+    pieces = [pickle.dumps([stored]), pickle.dumps(Deadly()), pickle.dumps([stored])]
+    with Cluster(nodes.address).run(order_of(sample_service, Work.SKETCHES), 3, iter(pieces)) as run:
+        results = dict(run)
+    assert sorted(results) == [0, 2]
+    np.testing.assert_array_equal(results[0][0], sketch_of(sample_service.stored_pixels(digest)))
+
+
+# --- what is refused ---------------------------------------------------------------------------------------------------
+
+
+def test_a_node_with_other_weights_or_another_version_is_refused_by_name(nodes: Nodes, sample_service: Service) -> None:
+    good = order_of(sample_service, Work.CAPTIONS)
+    space = good.spaces["captions"]
+    other = Order(good.work, good.version, {"captions": type(space)(space.card, space.folder, "0" * 16)})
+    with (
+        pytest.raises(ClusterFailed, match="other weights for the encoder of captions") as refusal,
+        Cluster(nodes.address).run(other, 1, iter([b""])) as run,
+    ):
+        list(run)
+    assert refusal.value.reason == "node_refused"
+    fault = node_fault(Order(Work.SKETCHES, "0.0.0"))
+    assert fault is not None
+    assert "it has Dermacite" in fault.message
+
+
+def test_no_cluster_no_job(sample_service: Service, tmp_path: Path) -> None:
+    service = opened(tmp_path / "home", sample_service)
+    curator = Curator(service, engine=RayEngine("127.0.0.1:1"))
+    with pytest.raises(ClusterFailed, match="ray start --head") as refusal:
+        curator.ingest_documents(documents(1))
+    assert refusal.value.reason == "cluster_unreachable"
+    with pytest.raises(ClusterFailed):
+        curator.ingest_cases(tmp_path, "set")
+    assert service.registry.jobs.ids([*JobState]) == []
+    for address in ("ray://127.0.0.1:10001", "nonsense", "127.0.0.1:port"):
+        with pytest.raises(SettingsRefused, match="HOST:PORT"):
+            Cluster(address).check()
+    service.close()
+
+
+def test_without_ray_the_command_that_installs_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(EXTRAS, "ray", Extra("nothing", ("ray_is_not_there",)))
+    with pytest.raises(SettingsRefused, match=r"\[ray\]"):
+        RayEngine().check()
+
+
+def test_the_embedded_path_imports_no_ray() -> None:
+    script = "import sys, runtime.cli, runtime.jobs; sys.exit(not {'ray', 'pyarrow', 'runtime.bulk'}.isdisjoint(sys.modules))"
+    assert subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=False).returncode == 0
