@@ -20,6 +20,7 @@ from PIL import Image
 from api.app import create_app
 from api.errors import PROBLEM_JSON
 from api.health import Readiness
+from knowledge.blobs import LocalBlobs
 from knowledge.types import Document
 from retrieval.canary import check_legs
 from retrieval.errors import EncoderMissing
@@ -306,7 +307,7 @@ def test_the_file_is_served_whole_and_in_parts(client: Client, document: Documen
 
 
 def test_a_damaged_file_is_never_served(client: Client, document: Document, own_service: Service) -> None:
-    own_service.blobs.path(document.version.id).write_bytes(b"%PDF- something else")
+    LocalBlobs(own_service.home.blobs).path(document.version.id).write_bytes(b"%PDF- something else")
     problem_of(client.get(f"/v1/documents/{document.id}/file"), 500, "blob_corrupt")
 
 
@@ -437,7 +438,7 @@ def test_the_end_of_the_application_closes_the_service(own_service: Service) -> 
     with client_of(own_service):
         pass
     with pytest.raises(ValueError, match="closed"):
-        extractor.extract(own_service.blobs.path(own_service.registry.documents()[0].version.id))
+        extractor.extract(LocalBlobs(own_service.home.blobs).path(own_service.registry.documents()[0].version.id))
 
 
 def test_a_failure_while_warming_up_does_not_keep_the_service_down(

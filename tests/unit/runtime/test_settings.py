@@ -15,12 +15,12 @@ from retrieval.encoders import encoder_card
 from retrieval.presets import presets
 from runtime.cli import main
 from runtime.errors import SettingsRefused
+from runtime.model_choice import ModelChoice
 from runtime.models import served_models
 from runtime.settings import (
     CONFIGURATIONS,
     SETTINGS_FILE,
     EncoderChoice,
-    ModelChoice,
     Settings,
     default_home,
     load_settings,
