@@ -66,6 +66,11 @@ class Gone:
     registered: Callable[[], bool]
 
 
+def copies_told(seconds: float) -> str:
+    """What a receipt promises of other machines."""
+    return f"copies of the index on other machines: gone within {seconds:.0f} s, on one that is off when it starts"
+
+
 def absence(writer: Writer, gone: Gone) -> tuple[str, ...]:
     """The places that show nothing of it."""
     service = writer.service

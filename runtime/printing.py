@@ -295,8 +295,3 @@ def _one_line(text: str) -> str:
 def harmless(line: str) -> str:
     """What a terminal would obey instead of show, such as a model's colours, is replaced, wherever it stands in a line."""
     return "".join(sign if sign.isprintable() else " " if sign.isspace() else "\ufffd" for sign in line)
-
-
-def copies_told(seconds: float) -> str:
-    """What a receipt promises of other machines."""
-    return f"copies of the index on other machines: gone within {seconds:.0f} s, on one that is off when it starts"

@@ -10,7 +10,7 @@ from runtime import printing
 from runtime.cli.group import AS_JSON, Lazy, bar
 from runtime.coverage import Coverage, coverage
 from runtime.dataset_report import DatasetReport, dataset_report
-from runtime.deletion import CasesReceipt
+from runtime.deletion import CasesReceipt, copies_told
 
 SHOWN_PAIRS = 20  # of a report for a person; the JSON has all that are listed
 UNKNOWN = "unknown"
@@ -145,7 +145,7 @@ def _receipt(receipt: CasesReceipt, as_json: bool) -> None:
     if receipt.not_looked_at:
         click.echo(f"not looked at: {', '.join(receipt.not_looked_at)}")
     if receipt.copies_gone_within_s is not None:
-        click.echo(printing.copies_told(receipt.copies_gone_within_s))
+        click.echo(copies_told(receipt.copies_gone_within_s))
 
 
 def _line(one: Dataset) -> str:

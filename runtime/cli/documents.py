@@ -10,7 +10,7 @@ from knowledge.types import DocumentVersion, Page, Source
 from runtime import printing
 from runtime.changes import difference
 from runtime.cli.group import AS_JSON, Lazy
-from runtime.deletion import Receipt
+from runtime.deletion import Receipt, copies_told
 
 C = TypeVar("C", bound=Callable[..., Any])
 
@@ -153,7 +153,7 @@ def show_receipt(receipt: Receipt, as_json: bool) -> None:
     if receipt.not_looked_at:
         click.echo(f"not looked at: {', '.join(receipt.not_looked_at)}")
     if receipt.copies_gone_within_s is not None:
-        click.echo(printing.copies_told(receipt.copies_gone_within_s))
+        click.echo(copies_told(receipt.copies_gone_within_s))
 
 
 def _sure(page: Page) -> str:
