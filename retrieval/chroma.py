@@ -26,6 +26,7 @@ HNSW = {"space": "cosine", "max_neighbors": 32, "ef_construction": 200, "ef_sear
 NEIGHBOURS = 10  # recall is measured at
 SELF_SAMPLE, RECALL_SAMPLE = 200, 100  # rows
 ASKING_S, WRITING_S = 5.0, 120.0  # longest wait for a server
+WRITING_ATTEMPTS = 4  # of one batch
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ class ChromaStore:
                 )
                 for start in range(0, len(matrix), BATCH):
                     part = matrix[start : start + BATCH]
-                    collection.add(ids=[str(start + row) for row in range(len(part))], embeddings=part)
+                    _write(collection, [str(start + row) for row in range(len(part))], part)
 
     def propose(self, name: str, query: Vector, k: int) -> Rows:
         """At most `k` row numbers, the likely nearest ones first."""
@@ -180,6 +181,16 @@ def _connected(url: str, timeout_s: float) -> Any:
     client = chromadb.HttpClient(parts.hostname or "", port, ssl=parts.scheme == "https", settings=settings)
     client._server._session.timeout = httpx.Timeout(timeout_s)  # type: ignore[attr-defined] # it has no setting for it
     return client
+
+
+def _write(collection: Any, ids: list[str], part: Vectors) -> None:
+    """One batch; again where a connection failed. What was written although its answer was lost is not there twice."""
+    import httpx
+    import stamina
+
+    for attempt in stamina.retry_context(on=httpx.TransportError, attempts=WRITING_ATTEMPTS, timeout=WRITING_S):
+        with attempt:
+            collection.upsert(ids=ids, embeddings=part)
 
 
 def _rows(ids: Iterable[str]) -> Rows:

@@ -372,5 +372,4 @@ def test_vectors_on_a_server_are_everybodys_until_the_writer_removes_them(
     names = [one.name for one in store._opened().list_collections()]
     assert not [name for name in names if first.name.rpartition("-")[2] in name]
     assert [name for name in names if second.name.rpartition("-")[2] in name]
-    store.close()
     assert not index.kept_by_servers()
