@@ -1,0 +1,124 @@
+"""What the writer hands to a cluster and takes back, without one."""
+
+import pickle
+from collections.abc import Callable, Iterator
+from multiprocessing import AuthenticationError
+from multiprocessing.connection import Client
+
+import pytest
+
+from knowledge.case_ingest import Admitted, NewPicture
+from knowledge.errors import StorageFailed
+from knowledge.pictures import admit_picture
+from retrieval.sketches import SKETCHER, sketch_of
+from runtime.bulk.cluster import _Pieces
+from runtime.bulk.engine import _with_gaps, order_of
+from runtime.bulk.orders import Broken, Order, PreparedPictures, ReadDocument, Refused, Work
+from runtime.bulk.steps import Second, first
+from runtime.service import Service
+from tests.sample import drawn, guideline
+
+
+def asked(pieces: _Pieces, number: int) -> bytes:
+    with Client(pieces.feed.address, "AF_UNIX", authkey=pieces.feed.key) as client:
+        client.send(number)
+        return client.recv_bytes()
+
+
+def test_pieces_are_made_in_order_and_kept_until_their_result_is_there() -> None:
+    made: list[int] = []
+
+    def making() -> Iterator[bytes]:
+        for number in range(4):
+            made.append(number)
+            yield b"%d" % number
+
+    pieces = _Pieces(making())
+    try:
+        assert asked(pieces, 2) == b"2"  # asked for first
+        assert made == [0, 1, 2]
+        assert asked(pieces, 1) == asked(pieces, 1) == b"1"  # its worker died
+        pieces.forget(1)
+        assert asked(pieces, 1) == b""  # nobody needs it any more
+        assert asked(pieces, 2) == b"2"
+        assert made == [0, 1, 2]
+    finally:
+        pieces.close()
+
+
+def test_what_making_a_piece_raised_reaches_the_writer() -> None:
+    def failing() -> Iterator[bytes]:
+        yield b"0"
+        raise StorageFailed("the disk is gone")
+
+    pieces = _Pieces(failing())
+    try:
+        assert asked(pieces, 0) == b"0"
+        pieces.raise_fault()
+        with pytest.raises(EOFError):
+            asked(pieces, 1)
+        with pytest.raises(StorageFailed, match="the disk is gone"):
+            pieces.raise_fault()
+    finally:
+        pieces.close()
+
+
+def test_who_has_no_key_gets_no_piece() -> None:
+    pieces = _Pieces(iter([b"0"]))
+    try:
+        with pytest.raises(AuthenticationError):
+            Client(pieces.feed.address, "AF_UNIX", authkey=b"guessed")
+        assert asked(pieces, 0) == b"0"
+    finally:
+        pieces.close()
+
+
+def test_numbers_that_never_come_leave_gaps() -> None:
+    results = [*_with_gaps(iter([(1, "b"), (2, "c"), (4, "e")]), 7)]  # type: ignore[arg-type]
+    assert [one if isinstance(one, str) else None for one in results] == [None, "b", "c", None, "e", None, None]
+
+
+@pytest.fixture
+def run(sample_service: Service) -> Callable[[Work, bytes], object]:
+    """A piece through the steps of a node, in this process."""
+
+    def through(work: Work, piece: bytes) -> object:
+        order = order_of(sample_service, work)
+        return pickle.loads(Second(order, 2, "cpu")(first(order, piece)))
+
+    return through
+
+
+def test_a_document_is_read_cut_and_encoded(run: Callable[[Work, bytes], object], sample_service: Service) -> None:
+    found = run(Work.DOCUMENTS, guideline())
+    assert isinstance(found, ReadDocument)
+    assert [text for _, text in sample_service.registry.passage_texts()] == [cut.text for cut in found.cuts]  # type: ignore[union-attr]
+    [(fingerprint, keys, vectors)] = found.vectors
+    assert fingerprint == sample_service.fingerprints["passages"]
+    stored = sample_service.embeddings.get_bytes(fingerprint, keys)
+    assert [row.tobytes() for row in vectors] == [stored[key] for key in keys], "the same pieces give the same bytes"
+    refused = run(Work.DOCUMENTS, b"nothing")
+    assert isinstance(refused, ReadDocument)
+    assert isinstance(refused.reading, Refused)
+    assert refused.reading.reason == "not_a_pdf"
+    assert run(Work.DOCUMENTS, b"") is None
+
+
+def test_pictures_are_decoded_and_encoded(run: Callable[[Work, bytes], object], sample_service: Service) -> None:
+    png = drawn("acne", 1)
+    found = run(Work.CASES, pickle.dumps([NewPicture(png, "red papules"), NewPicture(b"none", "")]))
+    assert isinstance(found, PreparedPictures)
+    here = admit_picture(png)
+    good, bad = found.pictures
+    assert good == Admitted(here.encoded(), here.sha256, here.perceptual_hash)
+    assert isinstance(bad, Refused)
+    spaces = [fingerprint for fingerprint, _, _ in found.vectors]
+    assert spaces == [sample_service.fingerprints["pictures"], SKETCHER, sample_service.fingerprints["captions"]]
+    assert found.vectors[1][2][0].tobytes() == sketch_of(here.rgb).tobytes()
+
+
+def test_a_fault_that_is_not_the_files_own_is_told_as_such() -> None:
+    found = pickle.loads(first(Order(Work.CASES, "0"), b"no pickle"))
+    assert isinstance(found, Broken)
+    assert found.reason == "cluster_failed"
+    assert "no pickle" not in found.message
