@@ -21,7 +21,7 @@ from api.errors import HANDLERS, PROBLEM_JSON, ROOTS, TABLE, Fault, PicturesRefu
 from api.schemas import SearchRequest
 from inference.engines.errors import EngineOverloaded, EngineUnreachable
 from knowledge.errors import CasesRefused, DocumentRefused, PictureRefused, TransitionRefused
-from runtime.errors import KeyRefused
+from runtime.errors import ClusterFailed, KeyRefused
 
 MODULES = (knowledge.errors, retrieval.errors, inference.errors, inference.engines.errors, runtime.errors)
 SECRET = "a note about Ms Example"
@@ -45,7 +45,9 @@ def made(kind: type[Exception], sentence: str = "What to do.") -> Exception:
         return api.errors.DocumentsRefused([])
     if kind is api.errors.RangeRefused:
         return api.errors.RangeRefused(7)
-    if issubclass(kind, PictureRefused | DocumentRefused | CasesRefused | TransitionRefused | KeyRefused):
+    if issubclass(
+        kind, PictureRefused | DocumentRefused | CasesRefused | TransitionRefused | KeyRefused | ClusterFailed
+    ):
         return kind("a_reason", sentence)
     return kind(sentence)
 
