@@ -17,6 +17,7 @@ from knowledge.errors import DocumentRefused, NotFound, StorageFailed
 from knowledge.registry.jobs import Job, Jobs, JobState
 from knowledge.types import ExtractedText, Outcome, Source, VersionState
 from retrieval.embedder import Embedder
+from runtime import reading_ahead
 from runtime.curation import Curator
 from runtime.errors import BuildFailed, JobStopped, WriterBusy
 from runtime.job_worker import JobWorker
@@ -268,7 +269,10 @@ def _set(event: threading.Event, _outcome: object) -> None:
     event.set()
 
 
-def test_a_cancelled_job_ends_after_the_file_at_hand_and_can_be_tried_again(runner: JobRunner, jobs: Jobs) -> None:
+def test_a_cancelled_job_ends_after_the_file_at_hand_and_can_be_tried_again(
+    runner: JobRunner, jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading_ahead, "TOGETHER", 0)  # else who is told of the first may be told when all three are in
     job = accepted(runner, "a", "b", "c")
 
     def cancel(_outcome: object) -> None:
