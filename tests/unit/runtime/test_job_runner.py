@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import runtime.job_worker
-from knowledge.blobs import BlobStore
+from knowledge.blobs import LocalBlobs
 from knowledge.document_ingest import NEVER_BY_ITSELF, DocumentIngest, Intent
 from knowledge.errors import DocumentRefused, NotFound, StorageFailed
 from knowledge.registry.jobs import Job, Jobs, JobState
@@ -116,15 +116,15 @@ def test_a_file_that_cannot_be_read_is_refused_and_the_others_are_taken_in(runne
 def test_what_could_not_be_announced_is_not_kept(
     service: KilledService, runner: JobRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    put = BlobStore.put
+    put = LocalBlobs.put
     accepted(runner, "a")
 
-    def full(self: BlobStore, data: bytes) -> str:
+    def full(self: LocalBlobs, data: bytes) -> str:
         if data.startswith(b"c"):
             raise StorageFailed("no space")
         return put(self, data)
 
-    monkeypatch.setattr(BlobStore, "put", full)
+    monkeypatch.setattr(LocalBlobs, "put", full)
     with pytest.raises(StorageFailed):
         accepted(runner, "a", "b", "c")
     assert list(service.blobs.digests()) == [digest_of(text("a"))], "another job holds a, and nobody b"
@@ -312,7 +312,7 @@ def test_a_full_disk_fails_the_job_keeps_its_files_and_lets_it_be_tried_again(
 ) -> None:
     job = accepted(runner, "a", "b")
     with monkeypatch.context() as full:
-        full.setattr(BlobStore, "put", refuse)
+        full.setattr(LocalBlobs, "put", refuse)
         with pytest.raises(StorageFailed):
             runner.run(job.id)
     failed = jobs.job(job.id)
@@ -331,7 +331,7 @@ def test_a_disk_that_takes_no_last_word_leaves_a_job_that_is_taken_up_again(
 ) -> None:
     job = accepted(runner, "a")
     with monkeypatch.context() as full:
-        full.setattr(BlobStore, "put", refuse)
+        full.setattr(LocalBlobs, "put", refuse)
         full.setattr(Jobs, "end", refuse)
         with pytest.raises(StorageFailed):
             runner.run(job.id)
