@@ -29,7 +29,7 @@ export HF_HUB_OFFLINE ?= 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install vllm-env s3-env chromium postgres demo serve test test-local test-vllm test-schema browser check types style layers dependencies manifests audit fix bench bench-ablation bench-peers
+.PHONY: help install vllm-env s3-env chromium postgres demo serve test test-local test-vllm test-cluster test-schema browser check types style layers dependencies manifests audit fix bench bench-ablation bench-peers
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -66,14 +66,17 @@ serve: install ## Answer over HTTP on this machine (http://127.0.0.1:8000)
 	$(BIN)/dermacite $(HOME_OPTION) serve
 
 test: install vllm-env s3-env chromium postgres ## Run every test (WORKERS=how many at a time)
-	$(PYTEST) --ignore tests/browser
+	$(PYTEST) --ignore tests/browser --ignore tests/cluster
 	$(PYTEST) tests/browser
 
 test-local: install s3-env postgres ## Run every test but those of a served model and of a browser
-	$(PYTEST) --ignore tests/browser --ignore tests/vllm
+	$(PYTEST) --ignore tests/browser --ignore tests/vllm --ignore tests/cluster
 
 test-vllm: install vllm-env ## Run the tests of engines and consultations on a real vLLM server
 	$(BIN)/python -m pytest tests/vllm
+
+test-cluster: install s3-env postgres ## Run the tests of three API servers over PostgreSQL, an S3-compatible and a Chroma server
+	$(BIN)/python -m pytest tests/cluster
 
 test-schema: install ## Ask the API what its own description allows, far more often than `make test` does (EXAMPLES=100)
 	DERMACITE_SCHEMATHESIS=$(EXAMPLES) $(BIN)/python -m pytest tests/integration/test_schemathesis.py --timeout 36000

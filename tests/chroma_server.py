@@ -22,9 +22,14 @@ class ChromaServer:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
         self.url = f"http://127.0.0.1:{port}"
-        command = ["run", "--path", str(folder), "--host", "127.0.0.1", "--port", str(port)]
-        with (folder.parent / f"{folder.name}.log").open("wb") as log:
-            self._process = subprocess.Popen([sys.executable, "-c", RUN, *command], stdout=log, stderr=log)
+        self._command = ["run", "--path", str(folder), "--host", "127.0.0.1", "--port", str(port)]
+        self._log = folder.parent / f"{folder.name}.log"
+        self.start()
+
+    def start(self) -> None:
+        """Start it, again where it was stopped, with what it had."""
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen([sys.executable, "-c", RUN, *self._command], stdout=log, stderr=log)
         self._wait()
 
     def stop(self) -> None:
