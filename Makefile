@@ -75,7 +75,7 @@ test-local: install s3-env postgres ## Run every test but those of a served mode
 test-vllm: install vllm-env ## Run the tests of engines and consultations on a real vLLM server
 	$(BIN)/python -m pytest tests/vllm
 
-test-cluster: install s3-env postgres ## Run the tests of three API servers over PostgreSQL, an S3-compatible and a Chroma server
+test-cluster: install s3-env postgres ## Run the tests of several API servers and of two Ray nodes, on real parts (10 minutes)
 	$(BIN)/python -m pytest tests/cluster
 
 test-schema: install ## Ask the API what its own description allows, far more often than `make test` does (EXAMPLES=100)

@@ -1,21 +1,30 @@
 """What the writer hands to a cluster and takes back, without one."""
 
 import pickle
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from multiprocessing import AuthenticationError
 from multiprocessing.connection import Client
+from pathlib import Path
 
 import pytest
 
 from knowledge.case_ingest import Admitted, NewPicture
 from knowledge.errors import StorageFailed
 from knowledge.pictures import admit_picture
+from knowledge.registry.jobs import JobState
 from retrieval.sketches import SKETCHER, sketch_of
-from runtime.bulk.cluster import _Pieces
-from runtime.bulk.engine import _with_gaps, order_of
+from runtime.building import PROJECT
+from runtime.bulk.cluster import Cluster, _Pieces
+from runtime.bulk.engine import RayEngine, _with_gaps, order_of
 from runtime.bulk.orders import Broken, Order, PreparedPictures, ReadDocument, Refused, Work
 from runtime.bulk.steps import Second, _extractor, first
-from runtime.service import Service
+from runtime.curation import Curator
+from runtime.errors import ClusterFailed, SettingsRefused
+from runtime.extras import EXTRAS, Extra
+from runtime.jobs import Upload
+from runtime.service import Service, open_service
 from tests.sample import drawn, guideline
 
 
@@ -125,3 +134,29 @@ def test_a_fault_that_is_not_the_files_own_is_told_as_such() -> None:
     assert isinstance(found, Broken)
     assert found.reason == "cluster_failed"
     assert "no pickle" not in found.message
+
+
+def test_no_cluster_no_job(sample_service: Service, tmp_path: Path) -> None:
+    service = open_service(tmp_path / "home", sample_service.settings, sample_service.encoders)
+    curator = Curator(service, engine=RayEngine("127.0.0.1:1"))
+    with pytest.raises(ClusterFailed, match="ray start --head") as refusal:
+        curator.ingest_documents([Upload("a.pdf", guideline)])
+    assert refusal.value.reason == "cluster_unreachable"
+    with pytest.raises(ClusterFailed):
+        curator.ingest_cases(tmp_path, "set")
+    assert service.registry.jobs.ids([*JobState]) == []
+    for address in ("ray://127.0.0.1:10001", "nonsense", "127.0.0.1:port"):
+        with pytest.raises(SettingsRefused, match="HOST:PORT"):
+            Cluster(address).check()
+    service.close()
+
+
+def test_without_ray_the_command_that_installs_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(EXTRAS, "ray", Extra("nothing", ("ray_is_not_there",)))
+    with pytest.raises(SettingsRefused, match=r"\[ray\]"):
+        RayEngine().check()
+
+
+def test_the_embedded_path_imports_no_ray() -> None:
+    script = "import sys, runtime.cli, runtime.jobs; sys.exit(not {'ray', 'pyarrow', 'runtime.bulk'}.isdisjoint(sys.modules))"
+    assert subprocess.run([sys.executable, "-c", script], cwd=PROJECT, check=False).returncode == 0

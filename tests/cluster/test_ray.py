@@ -29,8 +29,7 @@ from runtime.bulk.orders import Order, Work
 from runtime.bulk.steps import node_fault
 from runtime.curation import Curator
 from runtime.doctor import examine
-from runtime.errors import ClusterFailed, SettingsRefused
-from runtime.extras import EXTRAS, Extra
+from runtime.errors import ClusterFailed
 from runtime.jobs import JobRunner, Upload
 from runtime.service import Service, open_service
 from tests import hostile
@@ -282,29 +281,3 @@ def test_a_node_with_other_weights_or_another_version_is_refused_by_name(nodes: 
     fault = node_fault(Order(Work.SKETCHES, "0.0.0"))
     assert fault is not None
     assert "it has Dermacite" in fault.message
-
-
-def test_no_cluster_no_job(sample_service: Service, tmp_path: Path) -> None:
-    service = opened(tmp_path / "home", sample_service)
-    curator = Curator(service, engine=RayEngine("127.0.0.1:1"))
-    with pytest.raises(ClusterFailed, match="ray start --head") as refusal:
-        curator.ingest_documents(documents(1))
-    assert refusal.value.reason == "cluster_unreachable"
-    with pytest.raises(ClusterFailed):
-        curator.ingest_cases(tmp_path, "set")
-    assert service.registry.jobs.ids([*JobState]) == []
-    for address in ("ray://127.0.0.1:10001", "nonsense", "127.0.0.1:port"):
-        with pytest.raises(SettingsRefused, match="HOST:PORT"):
-            Cluster(address).check()
-    service.close()
-
-
-def test_without_ray_the_command_that_installs_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(EXTRAS, "ray", Extra("nothing", ("ray_is_not_there",)))
-    with pytest.raises(SettingsRefused, match=r"\[ray\]"):
-        RayEngine().check()
-
-
-def test_the_embedded_path_imports_no_ray() -> None:
-    script = "import sys, runtime.cli, runtime.jobs; sys.exit(not {'ray', 'pyarrow', 'runtime.bulk'}.isdisjoint(sys.modules))"
-    assert subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=False).returncode == 0
