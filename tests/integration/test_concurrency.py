@@ -17,7 +17,7 @@ from reportlab.pdfgen.canvas import Canvas
 
 import runtime
 from inference.lookup import SearchOptions
-from knowledge.registry.database import Database
+from knowledge.registry.embedded import EmbeddedDatabase
 from knowledge.types import Outcome
 from retrieval.search import Encoders
 from runtime.curation import Curator
@@ -234,7 +234,7 @@ def test_a_reader_that_a_deletion_overtakes_looks_again(
         return found
 
     # The reader that holds on to SQLite's log is this very thread: the deletion would wait out the busy timeout, then go on.
-    monkeypatch.setattr(Database, "empty_log", lambda _self: False)
+    monkeypatch.setattr(EmbeddedDatabase, "forget_deleted", lambda _self: False)
     monkeypatch.setattr(other.registry, "passage_texts", read_and_be_overtaken)
     view = other.reader.view()
     assert len(overtaken) == outcome.passages
