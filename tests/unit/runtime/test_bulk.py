@@ -12,8 +12,11 @@ import pytest
 
 from knowledge.case_ingest import Admitted, NewPicture
 from knowledge.errors import StorageFailed
+from knowledge.pdf import PdfExtractor
+from knowledge.pdf.refusals import refused
 from knowledge.pictures import admit_picture
 from knowledge.registry.jobs import JobState
+from knowledge.types import ExtractedText
 from retrieval.sketches import SKETCHER, sketch_of
 from runtime.building import PROJECT
 from runtime.bulk.cluster import Cluster, _Pieces
@@ -114,6 +117,27 @@ def test_a_document_is_read_cut_and_encoded(run: Callable[[Work, bytes], object]
     assert isinstance(refused.reading, Refused)
     assert refused.reading.reason == "not_a_pdf"
     assert run(Work.DOCUMENTS, b"") is None
+
+
+def test_a_parser_that_dies_once_costs_nothing(
+    run: Callable[[Work, bytes], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    extract, deaths = PdfExtractor.extract, [refused("parser_died")]
+
+    def dying(self: PdfExtractor, file: Path) -> ExtractedText:
+        if deaths:
+            raise deaths.pop()
+        return extract(self, file)
+
+    monkeypatch.setattr(PdfExtractor, "extract", dying)
+    result = run(Work.DOCUMENTS, guideline())
+    assert isinstance(result, ReadDocument)
+    assert isinstance(result.reading, ExtractedText)
+    deaths += [refused("parser_died"), refused("parser_died")]
+    result = run(Work.DOCUMENTS, guideline())
+    assert isinstance(result, ReadDocument)
+    assert isinstance(result.reading, Refused)
+    assert (result.reading.reason, deaths) == ("parser_died", [])
 
 
 def test_pictures_are_decoded_and_encoded(run: Callable[[Work, bytes], object], sample_service: Service) -> None:
