@@ -10,7 +10,6 @@ from typing import Any
 from knowledge.case_ingest import CASE_BATCH, Admitted, CaseIngest, NewPicture
 from knowledge.document_ingest import Cuts
 from knowledge.errors import CasesRefused, DocumentRefused, NotFound, PictureRefused
-from knowledge.pdf.refusals import refused
 from knowledge.registry.jobs import JobItem
 from knowledge.types import ExtractedText, VersionState
 from retrieval.embedder import LoadPicture, Progress, by_key, missing
@@ -123,12 +122,13 @@ def _size(result: Any) -> int:
 
 
 def _read(item: JobItem, result: ReadDocument | _Died | None) -> Read:
-    if result is None:
+    """What the cluster made of a file. Where a parser or a worker died, the writer reads it once more (Read of None): of a node
+    that is killed they die with it, and only a parser of this machine can tell that the file is at fault."""
+    if result is None or isinstance(result, _Died):
         return Read(item, None)
-    if isinstance(result, _Died):
-        return Read(item, refused("parser_died"))
     if isinstance(result.reading, Refused):
-        return Read(item, _refusal_of(result.reading))
+        died = result.reading.reason == "parser_died"
+        return Read(item, None if died else _refusal_of(result.reading))
     cuts: Cuts = _refusal_of(result.cuts) if isinstance(result.cuts, Refused) else result.cuts
     return Read(item, result.reading, Prepared(cuts, result.vectors))
 

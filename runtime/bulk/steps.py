@@ -68,18 +68,10 @@ def _read(order: Order, piece: bytes) -> ExtractedText | Refused | None:
     with tempfile.NamedTemporaryFile(suffix=".pdf") as file:
         file.write(piece)
         file.flush()
-        reading = _extracted(order.pdf, Path(file.name))
-        # Of a node that is killed the parser may die first. Then this process ends here, and another node reads the file.
-        if isinstance(reading, Refused) and reading.reason == "parser_died":
-            return _extracted(order.pdf, Path(file.name))
-        return reading
-
-
-def _extracted(limits: PdfLimits, file: Path) -> ExtractedText | Refused:
-    try:
-        return _extractor(limits).extract(file)
-    except DocumentRefused as error:
-        return Refused(error.reason, str(error), error.page)
+        try:
+            return _extractor(order.pdf).extract(Path(file.name))
+        except DocumentRefused as error:
+            return Refused(error.reason, str(error), error.page)
 
 
 @cache

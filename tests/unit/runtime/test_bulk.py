@@ -11,16 +11,14 @@ from pathlib import Path
 import pytest
 
 from knowledge.case_ingest import Admitted, NewPicture
-from knowledge.errors import StorageFailed
-from knowledge.pdf import PdfExtractor
-from knowledge.pdf.refusals import refused
+from knowledge.errors import DocumentRefused, StorageFailed
 from knowledge.pictures import admit_picture
-from knowledge.registry.jobs import JobState
-from knowledge.types import ExtractedText
+from knowledge.registry.jobs import JobItem, JobState
+from knowledge.types import VersionState
 from retrieval.sketches import SKETCHER, sketch_of
 from runtime.building import PROJECT
 from runtime.bulk.cluster import Cluster, _Pieces
-from runtime.bulk.engine import RayEngine, _with_gaps, order_of
+from runtime.bulk.engine import RayEngine, _Died, _read, _with_gaps, order_of
 from runtime.bulk.orders import Broken, Order, PreparedPictures, ReadDocument, Refused, Work
 from runtime.bulk.steps import Second, _extractor, first
 from runtime.curation import Curator
@@ -119,25 +117,13 @@ def test_a_document_is_read_cut_and_encoded(run: Callable[[Work, bytes], object]
     assert run(Work.DOCUMENTS, b"") is None
 
 
-def test_a_parser_that_dies_once_costs_nothing(
-    run: Callable[[Work, bytes], object], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    extract, deaths = PdfExtractor.extract, [refused("parser_died")]
-
-    def dying(self: PdfExtractor, file: Path) -> ExtractedText:
-        if deaths:
-            raise deaths.pop()
-        return extract(self, file)
-
-    monkeypatch.setattr(PdfExtractor, "extract", dying)
-    result = run(Work.DOCUMENTS, guideline())
-    assert isinstance(result, ReadDocument)
-    assert isinstance(result.reading, ExtractedText)
-    deaths += [refused("parser_died"), refused("parser_died")]
-    result = run(Work.DOCUMENTS, guideline())
-    assert isinstance(result, ReadDocument)
-    assert isinstance(result.reading, Refused)
-    assert (result.reading.reason, deaths) == ("parser_died", [])
+def test_what_died_on_a_node_is_read_once_more_by_the_writer() -> None:
+    item = JobItem(1, "a.pdf", "0" * 64, None, VersionState.EXTRACTING, 0, None, None)
+    assert _read(item, _Died()).reading is None
+    assert _read(item, ReadDocument(Refused("parser_died", "It died.", None))).reading is None
+    broken = _read(item, ReadDocument(Refused("broken_pdf", "Fetch it again.", None))).reading
+    assert isinstance(broken, DocumentRefused)
+    assert (broken.reason, str(broken)) == ("broken_pdf", "Fetch it again.")
 
 
 def test_pictures_are_decoded_and_encoded(run: Callable[[Work, bytes], object], sample_service: Service) -> None:
