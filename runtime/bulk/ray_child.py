@@ -27,7 +27,7 @@ from ray.data.block import BlockMetadata
 from ray.data.context import DataContext
 from ray.data.datasource import Datasource, ReadTask
 from ray.exceptions import AuthenticationError as TokenRefused
-from ray.exceptions import RayError
+from ray.exceptions import NodeDiedError, RayError, TaskUnschedulableError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from runtime.bulk.orders import Broken, Feed, Order, Start
@@ -109,7 +109,10 @@ def _check(order: Order, nodes: list[dict[str, Any]]) -> None:
         try:
             fault = ray.get(answer, timeout=CHECK_S)
         except RayError as error:
-            said = type(getattr(error, "cause", None) or error).__name__
+            cause = getattr(error, "cause", None) or error
+            if isinstance(cause, TaskUnschedulableError | NodeDiedError):
+                continue  # it has gone since it was listed, and takes no part
+            said = type(cause).__name__
             fault = Broken("node_refused", f"Dermacite cannot be used there ({said}); install the same version")
         if fault is not None:
             raise Refusal(Broken(fault.reason, f"the node {name} cannot take part: {fault.message}"))
