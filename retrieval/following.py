@@ -9,7 +9,6 @@ import logging
 import shutil
 import threading
 import time
-import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -23,7 +22,7 @@ from knowledge.registry.generations import Generations, Published
 from retrieval.depot import REINDEX, Depot, size_of
 from retrieval.errors import IndexBroken, RetrievalError
 from retrieval.generation import MANIFEST, Manifest, damaged_files, discard, sync_folder
-from retrieval.index import BUILDING, CURRENT, IndexFolder, entries
+from retrieval.index import BUILDING, IndexFolder, entries
 
 _log = logging.getLogger("dermacite.index")
 
@@ -241,12 +240,8 @@ class SharedIndex(IndexFolder):
     # --- this machine's copies -------------------------------------------------------------------------------------
 
     def _switch_to(self, final: Path) -> None:
-        if super().current() == final:
-            return
-        link = self.folder / f".{CURRENT}-{uuid.uuid4().hex[:8]}"
-        link.symlink_to(final.name)
-        link.replace(self.folder / CURRENT)
-        sync_folder(self.folder)
+        if super().current() != final:
+            self._link_to(final)
 
     def _drop(self, keep: Iterable[str]) -> list[str]:
         """Remove copies of other generations, also of encoders under which nothing serves; never a writer's build.

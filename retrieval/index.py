@@ -94,12 +94,16 @@ class IndexFolder:
         previous = self.current()
         aside.rename(final)
         sync_folder(self.folder)  # the generation must be on the disk before the link that names it
+        self._link_to(final)
+        self.sweep(keep={final, previous} if keep_previous and previous else {final})
+        return final
+
+    def _link_to(self, final: Path) -> None:
+        """Let `current` name a generation that is on the disk: one rename."""
         link = self.folder / f".{CURRENT}-{uuid.uuid4().hex[:8]}"
         link.symlink_to(final.name)
         link.replace(self.folder / CURRENT)
         sync_folder(self.folder)
-        self.sweep(keep={final, previous} if keep_previous and previous else {final})
-        return final
 
     def sweep(self, keep: set[Path] | None = None) -> list[str]:
         """Remove unfinished builds and generations that are not in `keep` (default: the current one); return names."""

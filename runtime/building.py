@@ -6,13 +6,13 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
+from knowledge.registry.server import LEAST_CONNECTIONS
 from runtime.errors import BuildFailed, SettingsRefused
 from runtime.service import Service
 from runtime.settings import EncoderChoice, Settings, where_named
 
-LEAST_CONNECTIONS: Final = 4  # of a child, which reads
 PROJECT = Path(__file__).resolve().parent.parent
 
 

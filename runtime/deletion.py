@@ -66,9 +66,13 @@ class Gone:
     registered: Callable[[], bool]
 
 
-def copies_told(seconds: float) -> str:
-    """What a receipt promises of other machines."""
-    return f"copies of the index on other machines: gone within {seconds:.0f} s, on one that is off when it starts"
+def proof_lines(receipt: Receipt | CasesReceipt) -> Iterator[str]:
+    """What a receipt proves, what it leaves out, and what it promises of other machines, for people."""
+    yield f"absent from: {', '.join(receipt.absent_from)}"
+    if receipt.not_looked_at:
+        yield f"not looked at: {', '.join(receipt.not_looked_at)}"
+    if (seconds := receipt.copies_gone_within_s) is not None:
+        yield f"copies of the index on other machines: gone within {seconds:.0f} s, on one that is off when it starts"
 
 
 def absence(writer: Writer, gone: Gone) -> tuple[str, ...]:

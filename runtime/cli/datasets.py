@@ -10,7 +10,7 @@ from runtime import printing
 from runtime.cli.group import AS_JSON, Lazy, bar
 from runtime.coverage import Coverage, coverage
 from runtime.dataset_report import DatasetReport, dataset_report
-from runtime.deletion import CasesReceipt, copies_told
+from runtime.deletion import CasesReceipt, proof_lines
 
 SHOWN_PAIRS = 20  # of a report for a person; the JSON has all that are listed
 UNKNOWN = "unknown"
@@ -141,11 +141,8 @@ def _receipt(receipt: CasesReceipt, as_json: bool) -> None:
     click.echo(
         printing.harmless(f"deleted {len(receipt.cases)} cases of {receipt.dataset}, {receipt.pictures} pictures")
     )
-    click.echo(f"absent from: {', '.join(receipt.absent_from)}")
-    if receipt.not_looked_at:
-        click.echo(f"not looked at: {', '.join(receipt.not_looked_at)}")
-    if receipt.copies_gone_within_s is not None:
-        click.echo(copies_told(receipt.copies_gone_within_s))
+    for line in proof_lines(receipt):
+        click.echo(line)
 
 
 def _line(one: Dataset) -> str:

@@ -10,7 +10,7 @@ from knowledge.types import DocumentVersion, Page, Source
 from runtime import printing
 from runtime.changes import difference
 from runtime.cli.group import AS_JSON, Lazy
-from runtime.deletion import Receipt, copies_told
+from runtime.deletion import Receipt, proof_lines
 
 C = TypeVar("C", bound=Callable[..., Any])
 
@@ -149,11 +149,8 @@ def show_receipt(receipt: Receipt, as_json: bool) -> None:
         click.echo(printing.as_json(receipt))
         return
     click.echo(f"deleted {receipt.document_id}: {receipt.passages} passages")
-    click.echo(f"absent from: {', '.join(receipt.absent_from)}")
-    if receipt.not_looked_at:
-        click.echo(f"not looked at: {', '.join(receipt.not_looked_at)}")
-    if receipt.copies_gone_within_s is not None:
-        click.echo(copies_told(receipt.copies_gone_within_s))
+    for line in proof_lines(receipt):
+        click.echo(line)
 
 
 def _sure(page: Page) -> str:
