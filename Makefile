@@ -66,16 +66,16 @@ serve: install ## Answer over HTTP on this machine (http://127.0.0.1:8000)
 	$(BIN)/dermacite $(HOME_OPTION) serve
 
 test: install vllm-env s3-env chromium postgres ## Run every test (WORKERS=how many at a time)
-	$(PYTEST) --ignore tests/browser --ignore tests/cluster
+	$(PYTEST) --ignore tests/browser
 	$(PYTEST) tests/browser
 
 test-local: install s3-env postgres ## Run every test but those of a served model and of a browser
-	$(PYTEST) --ignore tests/browser --ignore tests/vllm --ignore tests/cluster
+	$(PYTEST) --ignore tests/browser --ignore tests/vllm --ignore tests/cluster/test_cluster.py
 
 test-vllm: install vllm-env ## Run the tests of engines and consultations on a real vLLM server
 	$(BIN)/python -m pytest tests/vllm
 
-test-cluster: install s3-env postgres ## Run the tests of several API servers and of two Ray nodes, on real parts (10 minutes)
+test-cluster: install vllm-env s3-env postgres ## Run the tests of several API servers, vLLM replicas and Ray nodes, on real parts
 	$(BIN)/python -m pytest tests/cluster
 
 test-schema: install ## Ask the API what its own description allows, far more often than `make test` does (EXAMPLES=100)

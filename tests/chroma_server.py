@@ -37,6 +37,11 @@ class ChromaServer:
         self._process.terminate()
         self._process.wait(DEADLINE_S)
 
+    def kill(self) -> None:
+        """End it at once."""
+        self._process.kill()
+        self._process.wait(DEADLINE_S)
+
     def _wait(self) -> None:
         deadline = time.monotonic() + DEADLINE_S
         with httpx.Client(trust_env=False) as client:  # one for all questions: to make one costs more than to ask

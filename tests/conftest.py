@@ -22,10 +22,13 @@ from hypothesis import settings
 from tests.fakes import Corpus, fill
 from tests.warm_builds import WarmBuilds
 
-pytest_plugins = ["tests.sample", "tests.chroma_server", "tests.object_storage", "tests.postgres_server"]
+pytest_plugins = [
+    "tests.sample", "tests.chroma_server", "tests.object_storage", "tests.postgres_server", "tests.vllm.fixtures",
+]  # fmt: skip
 
 GOLDEN = Path(__file__).parent / "golden"
 VLLM = Path(__file__).parent / "vllm"
+CLUSTER = Path(__file__).parent / "cluster"
 
 # A busy machine is no failure.
 settings.register_profile("tests", deadline=None)
@@ -40,11 +43,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """After pytest-randomly has shuffled: what needs the vLLM server first, so that one worker starts it, and only one.
+    """After pytest-randomly has shuffled: what needs vLLM servers and the cluster first, so that one worker starts them, once.
 
-    A worker takes tests from the end of another's list (`--dist worksteal`), and the first in it are never taken.
+    A worker takes tests from the end of another's list (`--dist worksteal`), and the first in it are never taken. Tests of the
+    cluster keep the order they are written in: what one takes in, a later one finds, and the last one deletes.
     """
-    items.sort(key=lambda item: VLLM not in item.path.parents)
+    items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> tuple[int, str, int]:
+    if VLLM in item.path.parents:
+        return 0, "", 0
+    if CLUSTER in item.path.parents:
+        return 1, item.path.name, item.location[1] or 0
+    return 2, "", 0
 
 
 @pytest.fixture

@@ -93,6 +93,13 @@ def write_cases(folder: Path, each: int = 4, captions: Mapping[str, str] = CAPTI
     return folder
 
 
+def fill(service: Service, cases: Path) -> None:
+    """Take the sample in; its cases are written into the folder."""
+    curator = Curator(service)
+    curator.ingest_cases(write_cases(cases), "sample")
+    curator.ingest_documents([Upload("sample.pdf", guideline, SOURCE)])
+
+
 @pytest.fixture(scope="session")
 def draw() -> Draw:
     """Draws a picture of one of the sample's labels; numbers from 4 on are not in the knowledge base."""
@@ -111,9 +118,7 @@ def sample_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service
     folder = tmp_path_factory.mktemp("sample")
     home = folder / "home"
     service = open_service(home, load_settings(home, configuration="embedded"))
-    curator = Curator(service)
-    curator.ingest_cases(write_cases(folder / "cases"), "sample")
-    curator.ingest_documents([Upload("sample.pdf", guideline, SOURCE)])
+    fill(service, folder / "cases")
     yield service
     service.close()
 

@@ -1,174 +1,136 @@
-"""A service of several processes on real parts: three API servers, PostgreSQL, an S3-compatible server and a Chroma server.
+"""A service of several processes answers what one embedded server answers, whatever of it dies meanwhile.
 
-What they answer is held to one embedded server on the same evidence. Recovery times are printed (`pytest -s`), never asserted.
+The tests stand in the order of a story (tests/conftest.py keeps it): what they take in stays until the last one deletes it.
 """
 
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
 import time
-import uuid
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import httpx
+import anyio
 import pytest
 
+from inference.types import Answer
+from knowledge.types import FileOutcome, Outcome
 from retrieval.search import Encoders
+from runtime.bulk.engine import RayEngine
 from runtime.curation import Curator
+from runtime.doctor import examine
 from runtime.jobs import Upload
 from runtime.service import Service, open_service
 from runtime.settings import load_settings
-from tests.chroma_server import ChromaServer
-from tests.object_storage import S3Server
-from tests.postgres_server import PostgresServer
-from tests.sample import SOURCE, Draw, guideline, write_cases
-from tests.served_process import PATIENCE_S, Server, serving
+from tests import hostile
+from tests.cluster.cluster import (
+    ASKED,
+    EXACT,
+    NOTE,
+    Answers,
+    Asked,
+    Cluster,
+    Readers,
+    all_in,
+    answered,
+    assert_same_vectors,
+    client_of,
+    diagnosed,
+    documents_of,
+    doses,
+    ended,
+    environment_of,
+    found,
+    is_stated,
+    models,
+    same,
+    sent,
+    timed,
+    told,
+    until,
+)
+from tests.ray_nodes import Nodes
+from tests.sample import drawn, guideline
+from tests.served_process import ROOT, Server, serving
+from tests.vllm.asking import ask
+from tests.vllm.server import VllmServer
 
 pytestmark = pytest.mark.timeout(1_800)
 
-ASKED = (("psoriasis", 9), ("nevus", 6), ("acne", 7))
-NOTE = "itchy plaque with silvery scale for some weeks"
-EXACT = "searches are exact, and slower"
-STATED = frozenset({502, 503, 504})
-
-
-@dataclass
-class Cluster:
-    """`settings` are what every process of it is started with."""
-
-    workers: list[Server]
-    settings: dict[str, str]
-    postgres: PostgresServer
-    chroma: ChromaServer
-    folder: Path
-    stack: ExitStack
-
-    def start(self, name: str) -> Server:
-        """One more worker, with a home of its own."""
-        home = self.folder / name
-        home.mkdir(exist_ok=True)
-        return self.stack.enter_context(serving(home, **self.settings))
+FILES = 3  # of each job
 
 
 @pytest.fixture(scope="module")
-def cluster(s3_server: S3Server, encoders: Encoders, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    folder = tmp_path_factory.mktemp("cluster")
-    postgres, chroma = PostgresServer(), ChromaServer(folder / "chroma")
-    settings = {
-        "registry_url": postgres.fresh(), "registry_connections": "8", "chroma_url": chroma.url, "exact_below": "0",
-        "storage_url": s3_server.bucket(f"b{uuid.uuid4().hex}"), "storage_endpoint": s3_server.endpoint,
-    }  # fmt: skip
-    with ExitStack() as stack:
-        stack.callback(postgres.remove)
-        stack.callback(chroma.stop)
-        made = Cluster([], settings, postgres, chroma, folder, stack)
-        fill(made, encoders)
-        made.workers = [made.start(f"worker {number}") for number in range(3)]
-        for worker in made.workers:
-            worker.wait_until_ready()
-        yield made
-
-
-def fill(cluster: Cluster, encoders: Encoders) -> None:
-    """Take the sample in as `sample_service` does, from a machine that serves nobody."""
-    home = cluster.folder / "curator"
-    service = open_service(home, load_settings(home, configuration="embedded", **cluster.settings), encoders)
-    curator = Curator(service)
-    curator.ingest_cases(write_cases(cluster.folder / "cases"), "sample")
-    curator.ingest_documents([Upload("sample.pdf", guideline, SOURCE)])
-    service.close()
-
-
-@pytest.fixture(scope="module")
-def expected(
-    sample_service: Service, draw: Draw, tmp_path_factory: pytest.TempPathFactory
-) -> dict[tuple[str, int], str]:
-    """What one embedded server answers."""
+def home(sample_service: Service, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the sample's home, for an embedded service that asks Chroma as the cluster does."""
     home = tmp_path_factory.mktemp("embedded") / "home"
     shutil.copytree(sample_service.home.root, home, symlinks=True)
-    with serving(home, exact_below="0") as server:
+    return home
+
+
+@pytest.fixture(scope="module")
+def embedded(home: Path, vllm_server: VllmServer) -> tuple[Answers, Answers]:
+    """What one embedded server with one vLLM server answers: in full, and without passages."""
+    with serving(home, **environment_of({"exact_below": 0, **models([vllm_server])})) as server:
         server.wait_until_ready()
-        return {asked: answered(diagnosed(server, draw(*asked))) for asked in ASKED}
+        with client_of(server) as client:
+            full, quiet = (
+                {asked: answered(diagnosed(client, asked, passages=passages)) for asked in ASKED}
+                for passages in (True, False)
+            )
+    return full, quiet
 
 
-def diagnosed(server: Server, picture: bytes) -> httpx.Response:
-    with httpx.Client(base_url=server.url, timeout=PATIENCE_S) as client:
-        request = json.dumps({"note": NOTE})
-        return client.post("/v1/diagnoses", files={"images": ("p.png", picture)}, data={"request": request})
+@pytest.fixture(scope="module")
+def expected(embedded: tuple[Answers, Answers]) -> Answers:
+    return embedded[0]
 
 
-def answered(response: httpx.Response) -> str:
-    """An answer without what may differ between two services that know the same: clocks, how often the corpus was changed,
-    the name that a build gave itself, and that an index was just replaced, so that Chroma was not asked."""
-    assert response.status_code == 200, response.text
-    answer = response.json()
-    del answer["trace"]["timings_ms"], answer["trace"]["configuration"]["index"]
-    answer["warnings"] = [one for one in answer["warnings"] if EXACT not in one]
-    return json.dumps(answer, sort_keys=True)
+@pytest.fixture(scope="module")
+def without_passages(embedded: tuple[Answers, Answers]) -> Answers:
+    return embedded[1]
 
 
-def found(server: Server, text: str) -> set[str]:
-    """Ids of documents whose passages a search finds."""
-    with httpx.Client(base_url=server.url, timeout=PATIENCE_S) as client:
-        response = client.post("/v1/search", json={"text": text, "k": 20})
-    assert response.status_code == 200, response.text
-    return {one["document_id"] for one in response.json()["passages"]}
+# --- the same answers ----------------------------------------------------------------------------------------------------
 
 
-def sent(server: Server, *files: bytes) -> dict[str, Any]:
-    """A job that the server acknowledged before it began."""
-    parts = [("files", (f"{number}.pdf", file)) for number, file in enumerate(files)]
-    with httpx.Client(base_url=server.url, timeout=PATIENCE_S) as client:
-        response = client.post("/v1/documents?background=true", files=parts)
-    assert response.status_code == 202, response.text
-    job: dict[str, Any] = response.json()
-    return job
+def test_every_worker_answers_what_one_embedded_server_answers(cluster: Cluster, expected: Answers) -> None:
+    for worker in cluster.workers:
+        with client_of(worker) as client:
+            for asked, answer in expected.items():
+                assert same(answered(diagnosed(client, asked)), dict(answer))
+    assert {answer["outcome"] for answer in expected.values()} >= {"diagnosis"}
+    assert all(replica.metric("vllm:request_success_total") > 0 for replica in cluster.replicas)
 
 
-def ended(server: Server, job_id: str) -> dict[str, Any]:
-    """The job, once it is at its end, as another server tells it."""
-    with httpx.Client(base_url=server.url, timeout=PATIENCE_S) as client:
-        deadline = time.monotonic() + PATIENCE_S
-        while True:
-            job: dict[str, Any] = client.get(f"/v1/jobs/{job_id}").json()
-            if job["state"] in {"done", "failed", "cancelled"}:
-                return job
-            assert time.monotonic() < deadline, job
-            time.sleep(0.1)
-
-
-def told(line: str) -> None:
-    """For who reads along; nothing hangs on it."""
-    print(f"\n{line}")  # noqa: T201 (a figure of this machine, shown by pytest -s)
-
-
-@contextmanager
-def timed(what: str) -> Iterator[None]:
-    started = time.monotonic()
-    yield
-    told(f"{what}: {time.monotonic() - started:.1f} s")
-
-
-def until(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-
-
-# --- the same answers --------------------------------------------------------------------------------------------------
-
-
-def test_every_worker_answers_what_one_embedded_server_answers(
-    cluster: Cluster, expected: dict[tuple[str, int], str], draw: Draw
+def test_without_served_models_answers_are_the_same_to_the_byte(
+    cluster: Cluster, home: Path, encoders: Encoders, tmp_path: Path
 ) -> None:
-    for asked, answer in expected.items():
-        for worker in cluster.workers:
-            assert answered(diagnosed(worker, draw(*asked))) == answer
-    assert '"psoriasis"' in expected[ASKED[0]]
+    here = open_service(home, load_settings(home, configuration="embedded", exact_below=0), encoders)
+    there = cluster.opened(tmp_path / "home", encoders)
+    for asked in ASKED:
+        answers = [json.dumps(in_process(one, asked), sort_keys=True, default=str) for one in (here, there)]
+        assert answers[0] == answers[1]
+    here.close()
+    there.close()
+
+
+def in_process(service: Service, asked: Asked) -> dict[str, Any]:
+    answer: dict[str, Any] = asdict(anyio.run(ask_with_note, service, drawn(*asked)))
+    del answer["trace"]["timings_ms"], answer["trace"]["configuration"]["index"]
+    assert answer["ledger"]
+    return answer
+
+
+async def ask_with_note(service: Service, picture: bytes) -> Answer:
+    return await ask(service, picture, note=NOTE)
 
 
 # --- what one takes in, all find -----------------------------------------------------------------------------------------
@@ -177,77 +139,197 @@ def test_every_worker_answers_what_one_embedded_server_answers(
 def test_what_one_worker_takes_in_and_another_deletes_is_found_and_gone_at_a_third(cluster: Cluster) -> None:
     first, second, _ = cluster.workers
     text = "Treat scabies with permethrin 5 % cream, again after 7 days."
-    job = ended(second, sent(first, guideline((("Scabies", text),)))["id"])
+    job = ended(second, sent(first, [guideline((("Scabies", text),))]))
     [outcome] = job["items"]
     assert outcome["outcome"]["state"] == "added"
     document = outcome["outcome"]["id"]
     assert all(document in found(worker, "permethrin for scabies") for worker in cluster.workers)
-    with httpx.Client(base_url=second.url, timeout=PATIENCE_S) as client:
+    with client_of(second) as client:
         receipt = client.delete(f"/v1/documents/{document}").json()
     assert receipt["copies_gone_within_s"] is not None
     assert not any(document in found(worker, "permethrin for scabies") for worker in cluster.workers)
-    assert cluster.postgres.execute("SELECT count(*) FROM jobs WHERE state NOT IN ('done')", database(cluster)) == [
-        (0,)
-    ]
 
 
-# --- what dies -----------------------------------------------------------------------------------------------------------
+# --- what dies while guidelines are taken in and consultations are answered -------------------------------------------------
 
 
-def test_a_worker_killed_in_the_middle_of_a_job_costs_nothing(
-    cluster: Cluster, expected: dict[tuple[str, int], str], draw: Draw
-) -> None:
-    victim = cluster.workers.pop()
-    files = [
-        guideline(tuple((f"Dose {n}.{page}", f"Give {n + page} mg a day. " * 8) for page in range(3))) for n in range(6)
-    ]
-    job = sent(victim, *files)
-    victim.process.kill()
-    with timed("a killed worker: its job is done by another after"):
-        finished = ended(cluster.workers[0], job["id"])
-    assert [one["outcome"]["state"] for one in finished["items"]] == ["added"] * len(files)
-    documents = {one["outcome"]["id"] for one in finished["items"]}
-    assert len(documents) == len(files)
-    for document in documents:
-        with httpx.Client(base_url=cluster.workers[1].url, timeout=PATIENCE_S) as client:
-            assert client.delete(f"/v1/documents/{document}").status_code == 200
-    for worker in cluster.workers:
-        assert answered(diagnosed(worker, draw(*ASKED[0]))) == expected[ASKED[0]]
-    cluster.workers.append(cluster.start("worker 2"))  # the same home as before
-    cluster.workers[-1].wait_until_ready()
-    assert answered(diagnosed(cluster.workers[-1], draw(*ASKED[0]))) == expected[ASKED[0]]
+@contextmanager
+def at_work(cluster: Cluster, expected: Answers, name: str) -> Iterator[Readers]:
+    """An acknowledged job, and consultations at every worker, while the body lets something die and come back.
+
+    Afterwards every file of the job is in and listed by each worker, each answer was right, each error a stated one.
+    """
+    with Readers(cluster.workers, expected) as readers:
+        readers.recovered(time.monotonic())
+        files = doses(name, FILES)
+        job_id = sent(cluster.workers[0], files)
+        yield readers
+        all_in(cluster, job_id, files)
+        readers.recovered(time.monotonic())
+    told(f"{name}: {readers.told()}")
 
 
-def test_a_database_that_restarts_costs_stated_errors_and_no_wrong_answer(
-    cluster: Cluster, expected: dict[tuple[str, int], str], draw: Draw
-) -> None:
-    cluster.postgres.stop()
-    for worker in cluster.workers:
-        refused = diagnosed(worker, draw(*ASKED[1]))
-        assert refused.status_code in STATED
-        assert refused.json()["reason"] == "storage_failed"
-    with timed("PostgreSQL back: every worker answers after"):
+def test_the_writer_that_is_killed_is_followed_by_another(cluster: Cluster, without_passages: Answers) -> None:
+    with at_work(cluster, without_passages, "writer") as readers:
+        number = cluster.kill(cluster.writer())
+        told(f"the writer killed: the others answer {readers.recovered(time.monotonic()):.1f} s later")
+        with timed("and a new process is ready after"):
+            cluster.replace(number)
+
+
+def test_a_worker_that_is_killed_costs_its_own_requests(cluster: Cluster, without_passages: Answers) -> None:
+    with at_work(cluster, without_passages, "worker") as readers:
+        writer = cluster.writer()
+        number = cluster.kill(next(one for one in reversed(cluster.workers) if one is not writer))
+        told(f"a worker killed: the others answer {readers.recovered(time.monotonic()):.1f} s later")
+        with timed("and a new process is ready after"):
+            cluster.replace(number)
+
+
+def test_a_database_that_restarts_costs_stated_errors(cluster: Cluster, without_passages: Answers) -> None:
+    with at_work(cluster, without_passages, "database") as readers:
+        cluster.writer()
+        cluster.postgres.stop()
+        for worker in cluster.workers:
+            with client_of(worker) as client:
+                refused = diagnosed(client, ASKED[0])
+                assert is_stated(refused), refused.text
         cluster.postgres.start()
+        told(f"PostgreSQL back: every worker answers {readers.recovered(time.monotonic()):.1f} s later")
+
+
+def test_without_the_chroma_server_answers_are_exact_and_say_so(cluster: Cluster, without_passages: Answers) -> None:
+    with at_work(cluster, without_passages, "vectors") as readers:
+        cluster.writer()
+        cluster.chroma.kill()
+        told(f"the Chroma server killed: every worker answers {readers.recovered(time.monotonic()):.1f} s later")
         for worker in cluster.workers:
-            until(lambda worker=worker: diagnosed(worker, draw(*ASKED[1])).status_code == 200)  # type: ignore[misc]
-            assert answered(diagnosed(worker, draw(*ASKED[1]))) == expected[ASKED[1]]
-
-
-def test_without_the_chroma_server_answers_are_exact_and_say_so(
-    cluster: Cluster, expected: dict[tuple[str, int], str], draw: Draw
-) -> None:
-    evidence = [one["id"] for one in json.loads(expected[ASKED[2]])["ledger"]]
-    cluster.chroma.stop()
-    for worker in cluster.workers:
-        answer = diagnosed(worker, draw(*ASKED[2])).json()
-        assert [one["id"] for one in answer["ledger"]] == evidence
-        assert any(EXACT in warning for warning in answer["warnings"])
-    with timed("the Chroma server back: every worker asks it again after"):
+            with client_of(worker) as client:
+                until(lambda client=client: EXACT in diagnosed(client, ASKED[2], passages=False).text)  # type: ignore[misc]
         cluster.chroma.start()
-        for worker in cluster.workers:
-            until(lambda worker=worker: EXACT not in diagnosed(worker, draw(*ASKED[2])).text)  # type: ignore[misc]
-            assert answered(diagnosed(worker, draw(*ASKED[2]))) == expected[ASKED[2]]
+        with timed("started again: every worker asks it after"):
+            for worker in cluster.workers:
+                with client_of(worker) as client:
+                    until(lambda client=client: EXACT not in diagnosed(client, ASKED[2], passages=False).text)  # type: ignore[misc]
 
 
-def database(cluster: Cluster) -> str:
-    return cluster.settings["registry_url"].rpartition("/")[2]
+def test_a_model_server_that_is_killed_is_asked_no_more_until_it_generates_again(
+    cluster: Cluster, without_passages: Answers
+) -> None:
+    victim = cluster.replicas[1]
+    with at_work(cluster, without_passages, "model") as readers:
+        until(lambda: victim.metric("vllm:num_requests_running") > 0)
+        victim.kill()
+        try:
+            told(f"a vLLM server killed: every worker answers {readers.recovered(time.monotonic()):.1f} s later")
+            for worker in cluster.workers:
+                until(lambda worker=worker: not in_use(worker, victim))  # type: ignore[misc]
+                assert in_use(worker, cluster.replicas[0])
+        finally:
+            with timed("started again: it generates after"):
+                victim.start()
+        with timed("and every worker asks it after"):
+            for worker in cluster.workers:
+                until(lambda worker=worker: in_use(worker, victim))  # type: ignore[misc]
+
+
+def in_use(worker: Server, replica: VllmServer) -> bool:
+    """Whether the worker counts the replica among those it asks, by its metrics."""
+    with client_of(worker) as client:
+        lines = client.get("/metrics").text.splitlines()
+    mine = [line for line in lines if line.startswith("dermacite_replica_up{") and f":{replica.port}" in line]
+    assert mine
+    return all(float(line.rsplit(" ", 1)[1]) == 1 for line in mine)
+
+
+# --- bulk ingest -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_ray_node_that_is_killed_during_a_bulk_ingest_costs_time(
+    cluster: Cluster, nodes: Nodes, without_passages: Answers, encoders: Encoders, tmp_path: Path
+) -> None:
+    bad = [Upload("broken.pdf", lambda: b"%PDF-1.7\nnothing"), Upload("bomb.pdf", hostile.page_bomb)]
+    good = [Upload(f"{n}.pdf", partial(bytes, file)) for n, file in enumerate(doses("node", 8))]
+    uploads = [*good[:3], *bad, *good[3:]]
+    nodes.start_second()
+    service = cluster.opened(tmp_path / "home", encoders)
+    seen: list[FileOutcome] = []
+
+    def done(outcome: FileOutcome) -> None:
+        seen.append(outcome)
+        if len(seen) == 2:
+            nodes.kill_second()
+
+    with (
+        Readers(cluster.workers, without_passages) as readers,
+        timed(f"a bulk ingest of {len(uploads)} files, of whose two Ray nodes one was killed after the second"),
+    ):
+        outcomes = Curator(service, engine=RayEngine(nodes.address)).ingest_documents(uploads, done)
+    told(f"node: {readers.told()}")
+    assert nodes.second is None, "it was not killed"
+    assert seen == outcomes, "each once, in order"
+    here = open_service(tmp_path / "here", load_settings(tmp_path, configuration="embedded"), encoders)
+    assert outcomes == Curator(here).ingest_documents(uploads)
+    assert_same_vectors(here, service)
+    here.close()
+    service.close()
+    assert {one.file for one in outcomes if one.state is Outcome.REFUSED} >= {"broken.pdf"}
+    cluster.files += [one.read() for one in uploads]
+    added = {one.id for one in outcomes if one.id is not None}
+    assert all(added <= documents_of(worker) for worker in cluster.workers)
+
+
+def test_a_bulk_ingest_that_is_killed_is_finished_by_a_worker(
+    cluster: Cluster, nodes: Nodes, without_passages: Answers, tmp_path: Path
+) -> None:
+    folder = tmp_path / "pdfs"
+    folder.mkdir()
+    files = doses("bulk", 8)
+    for number, file in enumerate(files):
+        (folder / f"{number}.pdf").write_bytes(file)
+    command = [sys.executable, "-m", "runtime", "--home", str(tmp_path / "home"), "ingest", "documents", str(folder)]
+    [(before,)] = cluster.execute("SELECT count(*) FROM documents")
+    settings = {f"DERMACITE_{name.upper()}": value for name, value in environment_of(cluster.settings).items()}
+    with (
+        Readers(cluster.workers, without_passages) as readers,
+        subprocess.Popen(
+            [*command, "--engine", "ray", "--address", nodes.address], cwd=ROOT, env={**os.environ, **settings},
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        ) as process,
+    ):  # fmt: skip
+        until(lambda: process.poll() is not None or cluster.execute("SELECT count(*) FROM documents") > [(before,)])
+        process.kill()
+        assert process.wait() == -signal.SIGKILL, "it was done too soon"
+        [(job_id,)] = cluster.execute("SELECT id FROM jobs ORDER BY created_at DESC, id DESC LIMIT 1")
+        with timed("a killed bulk ingest: its job is done by a worker after"):
+            all_in(cluster, job_id, files)
+    told(f"bulk: {readers.told()}")
+
+
+# --- afterwards --------------------------------------------------------------------------------------------------------------
+
+
+def test_afterwards_all_is_known_that_an_embedded_service_knows_of_the_same_files(
+    cluster: Cluster, home: Path, encoders: Encoders, tmp_path: Path
+) -> None:
+    here = open_service(home, load_settings(home, configuration="embedded", exact_below=0), encoders)
+    Curator(here).ingest_documents([Upload(f"{n}.pdf", partial(bytes, file)) for n, file in enumerate(cluster.files)])
+    there = cluster.opened(tmp_path / "home", encoders)
+    assert [one for one in examine(there) if not one.healthy] == []
+    assert sorted(there.registry.passage_texts()) == sorted(here.registry.passage_texts())
+    for service in (here, there):
+        Curator(service).reindex()
+    for asked in ASKED:
+        assert same(in_process(there, asked), in_process(here, asked))
+    assert cluster.execute("SELECT DISTINCT state FROM jobs") == [("done",)]
+    here.close()
+    there.close()
+
+
+def test_afterwards_a_deletion_is_seen_by_every_worker(cluster: Cluster) -> None:
+    document = next(iter(documents_of(cluster.workers[0])))
+    with client_of(cluster.workers[1]) as client:
+        assert client.delete(f"/v1/documents/{document}").status_code == 200
+    for worker in cluster.workers:
+        assert document not in documents_of(worker)
+        assert document not in found(worker, "how many mg a day")

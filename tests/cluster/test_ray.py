@@ -6,11 +6,9 @@ The nodes are two `ray start` on loopback, of one processor each. Every run star
 import os
 import pickle
 import signal
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -19,21 +17,20 @@ import numpy as np
 import pytest
 
 from knowledge.registry.jobs import JobState
-from knowledge.types import FileOutcome, Outcome, Source
+from knowledge.types import FileOutcome, Source
 from retrieval.hybrid import HybridOptions
 from retrieval.search import passages
-from retrieval.sketches import SKETCHER, sketch_of
+from retrieval.sketches import sketch_of
 from runtime.bulk.cluster import Cluster
 from runtime.bulk.engine import RayEngine, order_of
 from runtime.bulk.orders import Order, Work
 from runtime.bulk.steps import node_fault
 from runtime.curation import Curator
-from runtime.doctor import examine
 from runtime.errors import ClusterFailed
 from runtime.jobs import JobRunner, Upload
 from runtime.service import Service, open_service
-from tests import hostile
-from tests.ray_nodes import Nodes, two_nodes
+from tests.cluster.cluster import assert_same_vectors
+from tests.ray_nodes import Nodes
 from tests.sample import guideline, write_cases
 
 ROOT = Path(__file__).parents[2]
@@ -41,14 +38,6 @@ PATIENCE_S = 280
 CLOSE = 2e-6  # texts of several documents encoded together differ from those encoded alone in the seventh digit
 
 pytestmark = [pytest.mark.timeout(900), pytest.mark.xdist_group("ray")]
-
-
-@pytest.fixture(scope="module")
-def nodes() -> Iterator[Nodes]:
-    with two_nodes(second=False) as found, pytest.MonkeyPatch.context() as patch:
-        for name, value in found.environment.items():
-            patch.setenv(name, value)
-        yield found
 
 
 def opened(home: Path, like: Service) -> Service:
@@ -75,54 +64,12 @@ def passage_rows(service: Service) -> list[tuple[str, str]]:
     return sorted(service.registry.passage_texts())
 
 
-def assert_same_vectors(one: Service, other: Service, close: float) -> None:
-    """The same inputs are known under the same encoders, with the same vectors."""
-    for fingerprint in {*one.fingerprints.values(), SKETCHER}:
-        keys = one.embeddings.keys()
-        assert keys == other.embeddings.keys()
-        mine, theirs = (store.embeddings.get_bytes(fingerprint, keys) for store in (one, other))
-        assert mine.keys() == theirs.keys()
-        kind = np.uint8 if fingerprint == SKETCHER else np.float32
-        for key, row in mine.items():
-            np.testing.assert_allclose(np.frombuffer(row, kind), np.frombuffer(theirs[key], kind), rtol=0, atol=close)
-
-
 def found(service: Service, text: str) -> list[str]:
     ranking = passages(service.reader.view(), service.encoders, text, HybridOptions())
     return [hit.id for hit in ranking.hits]
 
 
 # --- the same results --------------------------------------------------------------------------------------------------
-
-
-def test_documents_are_those_of_the_embedded_path_although_a_node_dies(
-    nodes: Nodes, sample_service: Service, tmp_path: Path
-) -> None:
-    bad = [Upload("broken.pdf", lambda: b"%PDF-1.7\nnothing"), Upload("bomb.pdf", hostile.page_bomb)]
-    uploads = [*documents(3), *bad, *documents(9)[3:]]
-    here, there = opened(tmp_path / "here", sample_service), opened(tmp_path / "there", sample_service)
-    embedded = Curator(here).ingest_documents(uploads)
-    nodes.start_second()
-    seen: list[FileOutcome] = []
-
-    def done(outcome: FileOutcome) -> None:
-        seen.append(outcome)
-        if len(seen) == 2:
-            nodes.kill_second()
-
-    clustered = Curator(there, engine=RayEngine(nodes.address)).ingest_documents(uploads, done)
-    assert nodes.second is None, "it was not killed"
-    assert clustered == embedded
-    assert seen == clustered, "each once, in order"
-    assert {one.file for one in clustered if one.state is Outcome.REFUSED} >= {"broken.pdf"}
-    assert passage_rows(there) == passage_rows(here)
-    assert_same_vectors(here, there, CLOSE)
-    question = "how many mg a day does guideline 4 ask for"
-    assert found(there, question) == found(here, question) != []
-    again = Curator(there, engine=RayEngine(nodes.address)).ingest_documents(documents(9))
-    assert {one.state for one in again} == {Outcome.UNCHANGED}
-    here.close()
-    there.close()
 
 
 def test_cases_are_those_of_the_embedded_path(nodes: Nodes, sample_service: Service, tmp_path: Path) -> None:
@@ -139,7 +86,8 @@ def test_cases_are_those_of_the_embedded_path(nodes: Nodes, sample_service: Serv
     assert steps[-1] == (9, 9)
     assert there.registry.case_captions() == here.registry.case_captions()
     assert set(there.blobs.digests()) == set(here.blobs.digests())
-    assert_same_vectors(here, there, CLOSE)
+    assert_same_vectors(here, there)
+    assert there.embeddings.keys() == here.embeddings.keys()
     here.close()
     there.close()
 
@@ -185,36 +133,6 @@ def besides(pid: int) -> int:
         one for one in children_of(pid) if b"runtime.bulk.ray_child" in Path(f"/proc/{one}/cmdline").read_bytes()
     ]
     return child
-
-
-def test_a_writer_that_is_killed_leaves_whole_documents_and_a_job_that_goes_on(
-    nodes: Nodes, sample_service: Service, tmp_path: Path
-) -> None:
-    home, folder = tmp_path / "home", tmp_path / "pdfs"
-    folder.mkdir()
-    uploads = documents(12)
-    for one in uploads:
-        (folder / one.name).write_bytes(one.read())
-    service = opened(home, sample_service)
-    command = [sys.executable, "-m", "runtime", "--home", str(home), "ingest", "documents", str(folder)]
-    with subprocess.Popen(
-        [*command, "--engine", "ray", "--address", nodes.address], env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    ) as process:  # fmt: skip
-        until(lambda: process.poll() is not None or service.registry.counts()["documents"] >= 1)
-        child = besides(process.pid)
-        process.send_signal(signal.SIGKILL)
-        assert process.wait() == -signal.SIGKILL, "it was done too soon"
-    until(lambda: not Path(f"/proc/{child}").exists())
-    in_so_far = service.registry.counts()["documents"]
-    assert 1 <= in_so_far < len(uploads)
-    [job_id] = service.registry.jobs.ids()
-    ended = JobRunner(Curator(service)).run(job_id)  # no cluster is needed for it
-    assert ended.state is JobState.DONE
-    assert [one.state for one in ended.outcomes] == [Outcome.ADDED] * len(uploads)
-    assert service.registry.counts()["documents"] == len(uploads)
-    assert [one for one in examine(service) if not one.healthy] == []
-    service.close()
 
 
 def test_a_cluster_that_is_lost_lays_the_job_down_and_says_so(

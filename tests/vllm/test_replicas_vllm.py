@@ -3,21 +3,15 @@
 How long recovery takes is printed and never judged: the machine may be busy. `pytest -s` shows it.
 """
 
-import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import asdict
 from typing import Any
 
-import anyio
 import pytest
-from anyio import to_thread
 
-from inference.engines.errors import EngineError, EngineUnreachable
-from inference.engines.replica import ReplicaState, Standing
-from inference.prompts import Message, TextPart
+from inference.engines.replica import ReplicaState
 from inference.types import Answer, Diagnosis, ReportMode
 from retrieval.search import Encoders
-from runtime.models import named_by
 from runtime.service import Service, open_service
 from runtime.settings import load_settings
 from tests.vllm.asking import NOTE, alike, ask, served
@@ -85,93 +79,3 @@ async def test_stage_2_asks_one_server_for_the_answer_and_its_scores(
     before = {name: one.requests for name, one in states(double).items()}
     await ask(double, draw("psoriasis", 9), report=ReportMode.EXTRACTIVE)  # now both have proved themselves
     assert sorted(one.requests - before[name] for name, one in states(double).items()) == [0, 11]
-
-
-def told(line: str) -> None:
-    """For who reads along; nothing hangs on it."""
-    print(f"\n{line}")  # noqa: T201 (a figure of this machine, shown by pytest -s)
-
-
-class Heard:
-    """What consultations came to, one after another and several at once."""
-
-    def __init__(self, service: Service, draw: Draw, expected: dict[int, dict[str, Any]]) -> None:
-        self._service, self._draw, self._expected = service, draw, expected
-        self.answers = 0
-        self.errors: list[EngineError] = []
-
-    async def ask(self, number: int) -> None:
-        try:
-            answer = await ask(self._service, picture_of(self._draw, number), note=NOTE)
-        except EngineUnreachable as error:
-            self.errors.append(error)
-            return
-        assert alike(opinions(answer), self._expected[number])  # never a wrong answer
-        self.answers += 1
-
-    async def ask_until(self, done: Callable[[], bool]) -> None:
-        number = 0
-        while not done():
-            await self.ask(number % len(self._expected))
-            number += 1
-            await anyio.sleep(0.5)  # leaves the processor to the server that starts
-
-
-def picture_of(draw: Draw, number: int) -> bytes:
-    return draw(KINDS[number % 3], 6 + number // 3)
-
-
-async def one_at_work(servers: Pair) -> VllmServer:
-    """A server that works on a request just now."""
-    while True:
-        for server in servers:
-            if await to_thread.run_sync(server.metric, "vllm:num_requests_running") > 0:
-                return server
-        await anyio.sleep(0.02)
-
-
-async def test_a_killed_replica_costs_at_most_stated_errors_and_comes_back(
-    services: tuple[Service, Service], draw: Draw, vllm_replicas: Pair
-) -> None:
-    single, double = services
-    disease, victim = double.models.disease, vllm_replicas[1]
-    assert disease is not None
-    expected = {number: opinions(await ask(single, picture_of(draw, number), note=NOTE)) for number in range(AT_ONCE)}
-    heard = Heard(double, draw, expected)
-    for model in double.models.all:
-        await model.engine.probe()
-    try:
-        async with anyio.create_task_group() as group:
-            for number in range(AT_ONCE):
-                group.start_soon(heard.ask, number)
-            victim = await one_at_work(vllm_replicas)
-            killed = time.monotonic()
-            await to_thread.run_sync(victim.kill)
-        assert heard.answers + len(heard.errors) == AT_ONCE
-        assert all("engine" in str(error) and error.retryable for error in heard.errors)
-        told(f"killed with {AT_ONCE} consultations at work: {heard.answers} answered, {len(heard.errors)} stated errors, "
-              f"all over {time.monotonic() - killed:.2f} s later")  # fmt: skip
-        after = Heard(double, draw, expected)
-        for number in range(AT_ONCE):
-            await after.ask(number)
-        assert (after.answers, after.errors) == (AT_ONCE, [])
-        await disease.engine.probe()  # degraded is ready
-        assert states(double)[named_by(victim.url)].standing is Standing.OUT
-    finally:
-        name = named_by(victim.url)
-        await to_thread.run_sync(victim.kill)  # also where the test failed before
-        started = time.monotonic()
-        async with anyio.create_task_group() as group:
-            while_starting = Heard(double, draw, expected)
-            up: list[float] = []
-            group.start_soon(while_starting.ask_until, lambda: states(double)[name].standing is Standing.IN)
-            await to_thread.run_sync(victim.start)
-            up.append(time.monotonic())
-    told(f"started again: generating after {up[0] - started:.1f} s, asked again {time.monotonic() - up[0]:.2f} s later; "
-          f"meanwhile {while_starting.answers} consultations answered, {len(while_starting.errors)} errors")  # fmt: skip
-    assert while_starting.errors == []
-    assert states(double)[name].standing is Standing.IN
-    requests = states(double)[name].requests
-    for number in range(40):  # prompts enough for both
-        await disease.engine.count(disease.request((Message("user", (TextPart(f"Question {number}"),)),)))
-    assert states(double)[name].requests > requests

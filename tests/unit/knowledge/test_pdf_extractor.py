@@ -250,14 +250,15 @@ def test_a_cyclic_page_tree_is_refused(extractor: PdfExtractor, file: Callable[[
     assert refusal(extractor, file(out.getvalue())).reason == "broken_pdf"
 
 
-def test_flipped_bytes_never_escape_as_anything_else(extractor: PdfExtractor, file: Callable[[bytes], Path]) -> None:
+def test_flipped_bytes_never_escape_as_anything_else(file: Callable[[bytes], Path]) -> None:
     good = canvas_pdf(*[lambda c: c.drawString(50, 700, "Apply 5 mg twice a day")] * 5)
     outcomes = set()
-    for seed in range(40):
-        data = bytearray(good)
-        for step in range(1, 4 + seed):
-            data[(seed * 7919 + step * 104729) % len(data)] ^= 1 << (seed + step) % 8
-        outcomes.add(outcome(extractor, file(bytes(data))))
+    with PdfExtractor(PdfLimits(ocr_pages=0)) as extractor:  # pages that lost their text need no picture taken
+        for seed in range(40):
+            data = bytearray(good)
+            for step in range(1, 4 + seed):
+                data[(seed * 7919 + step * 104729) % len(data)] ^= 1 << (seed + step) % 8
+            outcomes.add(outcome(extractor, file(bytes(data))))
     assert outcomes <= {"read", "broken_pdf", "not_a_pdf", "no_text", "encrypted", "image_only"}
     assert "read" in outcomes
 

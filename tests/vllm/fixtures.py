@@ -1,4 +1,4 @@
-"""A real vLLM server on the processor, shared by the tests of this folder: `make test-vllm`."""
+"""A real vLLM server on the processor, shared by all tests of a session that ask for it, and a second one beside it."""
 
 from collections.abc import Iterator
 from pathlib import Path
