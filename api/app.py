@@ -25,7 +25,6 @@ from api.diagnoses import diagnose
 from api.documents import FULL_SIZE_PDFS, add_documents, delete_document, get_document, list_documents
 from api.door import Door, EveryRouteSaysItsRole
 from api.draining import Draining
-from api.errors import HANDLERS
 from api.guard import OwnNames, add_hsts, add_security_headers
 from api.health import Readiness, live, ready
 from api.jobs import cancel_job, follow_job, get_job, list_jobs, retry_job
@@ -33,6 +32,7 @@ from api.limits import Count, Rate, Turns
 from api.metrics import Metrics, metrics
 from api.openapi import openapi_config
 from api.pages import get_document_file, get_page, get_page_image
+from api.problems import HANDLERS
 from api.search import search, search_by_picture
 from api.sessions import SIGN_INS_PER_MINUTE, sign_in, sign_out
 from api.tracing import Tracing

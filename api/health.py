@@ -15,8 +15,8 @@ from litestar import Response, get
 from litestar.di import NamedDependency
 
 from api.auth import EVERYBODY
-from api.errors import ROOTS
 from api.openapi import example, problems
+from api.problems import ROOTS
 from api.schemas import Alive, Ready
 from inference.concurrent import all_of
 from inference.engines.errors import EngineError

@@ -16,7 +16,8 @@ from litestar.enums import ScopeType
 from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.errors import AnswerTimedOut, TooBusy, TooManyRequests, on_domain_error
+from api.errors import AnswerTimedOut, TooBusy, TooManyRequests
+from api.problems import on_domain_error
 
 _COUNTS = 4  # requests counted on a server at once
 _UNTIL = "dermacite_answer_until"  # key in a scope

@@ -20,7 +20,7 @@ from litestar.openapi.spec import (
 )
 from litestar.openapi.spec.enums import OpenAPIType
 
-from api.errors import PROBLEM_JSON, Problem
+from api.problems import PROBLEM_JSON, Problem
 from inference.abstention import NOTICE
 from runtime.keys import Role
 

@@ -12,7 +12,8 @@ from anyio.streams.memory import MemoryObjectSendStream
 from litestar.response import ServerSentEventMessage
 from litestar.serialization import encode_json
 
-from api.errors import ROOTS, AnswerTimedOut, Problem, domain_problem, unexpected_problem, without_nothing
+from api.errors import AnswerTimedOut
+from api.problems import ROOTS, Problem, domain_problem, unexpected_problem, without_nothing
 from inference.events import Event, Outcome
 from inference.types import Answer
 

@@ -18,10 +18,11 @@ from litestar.serialization import encode_json
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
 from api.draining import Draining, Running
-from api.errors import PROBLEM_JSON, ServerEnding, domain_problem, without_nothing
+from api.errors import ServerEnding
 from api.logs import REQUEST_ID
 from api.metrics import Metrics
 from api.openapi import EVENT_STREAM
+from api.problems import PROBLEM_JSON, domain_problem, without_nothing
 from api.tracing import Tracing
 
 _log = logging.getLogger("dermacite.requests")

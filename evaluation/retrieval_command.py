@@ -14,7 +14,7 @@ from retrieval.encoders import load_text_encoder, quick_loading
 from retrieval.protocols import TextEncoder
 from runtime import printing
 from runtime.cli.group import AS_JSON, bar
-from runtime.service import card_of
+from runtime.describing import card_of
 from runtime.settings import Settings
 
 

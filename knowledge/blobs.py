@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Protocol
 
+from knowledge.disk import put_on_disk
 from knowledge.errors import BlobCorrupt, NotFound, StorageFailed
 from knowledge.objects import ObjectStorage
 
@@ -159,11 +160,7 @@ class LocalBlobs:
             Path(aside).unlink(missing_ok=True)
             raise
         # The rename itself survives a power cut only once the folder is on disk too.
-        folder = os.open(target.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        put_on_disk(target.parent)
 
 
 class ObjectBlobs:

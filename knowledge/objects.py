@@ -6,7 +6,6 @@ by the library. Nothing here lists but `names`, which no request of a reader cal
 """
 
 import hashlib
-import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from knowledge.disk import put_on_disk
 from knowledge.errors import NotFound, StorageFailed
 
 PART: Final = 16 * 1024 * 1024  # bytes sent or read by one request
@@ -127,7 +127,8 @@ class ObjectStorage:
             with self._failing():
                 obstore.put(self._store, name, content, attributes=told, use_multipart=size > PART, chunk_size=PART)
                 if self._folder is not None:
-                    _on_disk(self._folder / name)
+                    for path in (self._folder / name, (self._folder / name).parent):
+                        put_on_disk(path)
         except NotFound as error:
             raise StorageFailed(f"the bucket or folder of {self.url} is not there. Make it, then try again.") from error
 
@@ -160,13 +161,3 @@ class ObjectStorage:
                 f"the object storage {self.url} does not do its work ({type(error).__name__}). Check that it runs, its "
                 "address and who may use it: dermacite check"
             ) from error
-
-
-def _on_disk(file: Path) -> None:
-    """A write survives a power cut only once the file and the folder that names it are on the disk."""
-    for path in (file, file.parent):
-        handle = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

@@ -14,11 +14,12 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Final
 
+from knowledge.disk import put_on_disk
 from knowledge.errors import NotFound
 from knowledge.objects import ObjectStorage
 from retrieval.chroma import chroma_at
 from retrieval.errors import ChromaFailed, IndexBroken, IndexTooLarge
-from retrieval.generation import CHROMA_URL_FILE, SPACES, sha256_of, sync_folder
+from retrieval.generation import CHROMA_URL_FILE, SPACES, sha256_of
 from retrieval.parcels import undisturbed
 
 INDEXES: Final = "indexes"
@@ -67,7 +68,7 @@ class Depot:
             except OSError as error:
                 raise IndexBroken(f"the index cannot be kept here: {error.strerror}. Free some disk space.") from error
         for path in (*aside.rglob("*"), aside):
-            sync_folder(path)
+            put_on_disk(path)
 
     def _fetch_file(self, name: str, target: Path, checksum: str, meanwhile: Callable[[], None]) -> None:
         read = hashlib.sha256()

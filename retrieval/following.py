@@ -16,12 +16,13 @@ from typing import Final
 
 from filelock import FileLock
 
+from knowledge.disk import put_on_disk
 from knowledge.errors import KnowledgeError, NotFound
 from knowledge.registry import Registry
 from knowledge.registry.generations import Generations, Published
 from retrieval.depot import REINDEX, Depot, size_of
 from retrieval.errors import IndexBroken, RetrievalError
-from retrieval.generation import MANIFEST, Manifest, damaged_files, discard, sync_folder
+from retrieval.generation import MANIFEST, Manifest, damaged_files, discard
 from retrieval.index import BUILDING, IndexFolder, entries
 
 _log = logging.getLogger("dermacite.index")
@@ -142,7 +143,7 @@ class SharedIndex(IndexFolder):
             raise IndexBroken(f"the index in the object storage is damaged. {REINDEX}")
         final = self.folder / published.name
         aside.rename(final)
-        sync_folder(self.folder)
+        put_on_disk(self.folder)
         return final
 
     @contextmanager
@@ -171,7 +172,7 @@ class SharedIndex(IndexFolder):
         with suppress(OSError):
             aside.rename(final)
         shutil.rmtree(aside, ignore_errors=True)
-        sync_folder(self.folder)
+        put_on_disk(self.folder)
         self._switch_to(final)
 
     def finished(self) -> Path | None:

@@ -13,7 +13,6 @@ Captions share their rows with pictures; a case without a caption has a zero row
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -22,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
+from knowledge.disk import put_on_disk
 from retrieval.chroma import ASKING_S, WRITING_S, ChromaStore, chroma_at, chroma_in
 from retrieval.errors import ChromaFailed, IndexBroken
 from retrieval.lexical import TOKENIZER, LexicalIndex
@@ -169,13 +169,4 @@ def sha256_of(file: Path) -> str:
 def _flush(folder: Path) -> None:
     # The rename that publishes this folder must not reach the disk before its contents do.
     for path in (*folder.rglob("*"), folder):
-        sync_folder(path)
-
-
-def sync_folder(path: Path) -> None:
-    """Put a folder's entries (or a file's bytes) on the disk, so that they survive a power cut."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        put_on_disk(path)

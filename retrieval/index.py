@@ -19,10 +19,11 @@ from pathlib import Path
 
 import numpy as np
 
+from knowledge.disk import put_on_disk
 from knowledge.registry import Registry
 from retrieval.embeddings import EmbeddingStore, text_key
 from retrieval.errors import IndexBroken, IndexMismatch
-from retrieval.generation import MANIFEST, SPACES, Contents, Manifest, discard, sync_folder, write_generation
+from retrieval.generation import MANIFEST, SPACES, Contents, Manifest, discard, write_generation
 from retrieval.sketches import SKETCH_BYTES, SKETCHER, Sketches
 from retrieval.types import Vectors
 
@@ -93,7 +94,7 @@ class IndexFolder:
     def _switched(self, aside: Path, final: Path, keep_previous: bool) -> Path:
         previous = self.current()
         aside.rename(final)
-        sync_folder(self.folder)  # the generation must be on the disk before the link that names it
+        put_on_disk(self.folder)  # the generation must be on the disk before the link that names it
         self._link_to(final)
         self.sweep(keep={final, previous} if keep_previous and previous else {final})
         return final
@@ -103,7 +104,7 @@ class IndexFolder:
         link = self.folder / f".{CURRENT}-{uuid.uuid4().hex[:8]}"
         link.symlink_to(final.name)
         link.replace(self.folder / CURRENT)
-        sync_folder(self.folder)
+        put_on_disk(self.folder)
 
     def sweep(self, keep: set[Path] | None = None) -> list[str]:
         """Remove unfinished builds and generations that are not in `keep` (default: the current one); return names."""

@@ -16,9 +16,10 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from knowledge.disk import put_on_disk
 from knowledge.errors import NotFound
 from knowledge.registry import Dumped
-from retrieval.generation import CHROMA_URL_FILE, sync_folder
+from retrieval.generation import CHROMA_URL_FILE
 from retrieval.parcels import undisturbed, write_vectors
 from retrieval.sketches import SKETCHER
 from runtime.archive import (
@@ -80,7 +81,7 @@ def export_archive(
         if target.exists():
             raise ArchiveFailed("a file of that name appeared meanwhile; an archive replaces nothing")
         whole.replace(target)
-        sync_folder(target.parent)
+        put_on_disk(target.parent)
     writer.service.registry.audit.record(
         writer.actor, "export", "archive", done[0], bytes=size, corpus_generation=done[1].corpus_generation
     )
@@ -172,7 +173,7 @@ class _Export:
                 self._progress(done, of)
             tar.add(SEAL, len(digest), [digest.encode()])
             tar.end()
-        sync_folder(self._folder / "archive.tar")
+        put_on_disk(self._folder / "archive.tar")
         return digest
 
     def _bytes_of(self, member: Member, *, final: bool) -> Iterator[bytes]:

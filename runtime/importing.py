@@ -15,12 +15,13 @@ from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
+from knowledge.disk import put_on_disk
 from knowledge.errors import KnowledgeError
 from knowledge.registry import Registry, RowsRefused, can_restore
 from knowledge.registry.audit import UNKNOWN_ACTOR
 from knowledge.registry.jobs import JobState
 from retrieval.errors import IndexBroken, RetrievalError
-from retrieval.generation import SPACES, sync_folder
+from retrieval.generation import SPACES
 from retrieval.parcels import VectorsRefused
 from runtime.archive import (
     BLOBS,
@@ -86,10 +87,10 @@ def import_archive(
                 if move is None:
                     _record(Registry.in_folder(aside), actor, imported)
                 for path in (*aside.rglob("*"), aside):
-                    sync_folder(path)
+                    put_on_disk(path)
                 _refuse_unless_empty(home)
                 aside.rename(home)
-                sync_folder(home.parent)
+                put_on_disk(home.parent)
                 if move is not None:
                     _moved(move, home, aside)
                     _record(move.registry, actor, imported)  # which closes it

@@ -4,10 +4,8 @@ Every part is made when it is first needed, so that listing documents does not w
 """
 
 import threading
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from functools import cached_property, partial
-from importlib.metadata import version
+from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -32,11 +30,9 @@ from knowledge.pdf import PdfExtractor, PdfLimits
 from knowledge.pictures import Picture, PictureLimits, admit_picture, stored_pixels
 from knowledge.preparation import Preparation
 from knowledge.registry import Registry
-from knowledge.types import ReferenceCase
 from retrieval.cases import CaseOptions
-from retrieval.embedder import Embedder
 from retrieval.embeddings import EmbeddingStore
-from retrieval.encoders import encoder_card, load_image_encoder, load_reranker, load_text_encoder, locate, quick_loading
+from retrieval.encoders import load_image_encoder, load_reranker, load_text_encoder, locate, quick_loading
 from retrieval.follower import Follower
 from retrieval.following import SharedIndex
 from retrieval.generation import SPACES
@@ -47,10 +43,12 @@ from retrieval.protocols import Reranker
 from retrieval.search import Encoders
 from retrieval.types import EncoderCard
 from retrieval.view import IndexReader
+from runtime.describing import card_of, description
 from runtime.errors import EncodersSwitched, SettingsRefused
 from runtime.home import Home, Locks
 from runtime.keys import KeyRing
 from runtime.models import served_models
+from runtime.preparing import preparation
 from runtime.settings import EncoderChoice, Settings
 from runtime.storage import blobs_of, index_of, storage_of
 from runtime.switching import Switched
@@ -305,36 +303,12 @@ class Service:
 
     @property
     def _preparation(self) -> Preparation:
-        return Preparation(self._count_tokens, self._prepare_passages, self._prepare_cases)
+        return preparation(lambda: self.encoders, self.embeddings)
 
     @cached_property
     def configuration(self) -> dict[str, Any]:
         """What every answer says of the service that gave it."""
-        encoders = {
-            space: {"card": card.name, "model": card.model, "revision": card.revision, "dimension": card.dimension,
-                    "fingerprint": self.fingerprints[space], "training_overlap": card.training_overlap,
-                    "query_model": card.query_model}
-            for space, card in self.cards.items()
-        }  # fmt: skip
-        settings = self.settings
-        models = {
-            one.profile.name: {"served_as": one.name, "engine": one.through, "revision": one.profile.checkpoint.revision,
-                               "status": one.profile.status, "calibrated": one.calibration is not None}
-            for one in self.models.all
-        }  # fmt: skip
-        return {
-            "version": version("dermacite"), "configuration": settings.configuration, "preset": settings.preset,
-            "encoders": encoders, "reranker": self._reranker_told(),
-            "classifier_setting": settings.classifier, "reporter_setting": settings.reporter,
-            "grouper_setting": settings.grouper, "models": models,
-        }  # fmt: skip
-
-    def _reranker_told(self) -> dict[str, Any] | None:
-        choice = self.settings.reranker
-        if choice is None:
-            return None
-        card = card_of(choice)
-        return {"card": card.name, "model": card.model, "fingerprint": locate(card, choice.folder).fingerprint}
+        return description(self.settings, self.cards, self.fingerprints, self.models)
 
     @property
     def case_options(self) -> CaseOptions:
@@ -348,31 +322,6 @@ class Service:
     def _choice(self, space: str) -> EncoderChoice:
         choice: EncoderChoice = getattr(self.settings, space)
         return choice
-
-    def _count_tokens(self, text: str) -> int:
-        return self.encoders.passages.count_tokens(text)
-
-    def _prepare_passages(self, texts: Sequence[str]) -> None:
-        Embedder(self.encoders, self.embeddings).passages(texts)
-
-    def _prepare_cases(self, cases: Sequence[tuple[ReferenceCase, Picture]]) -> None:
-        if not cases:
-            return
-        embedder = Embedder(self.encoders, self.embeddings)
-        pictures = [(case.picture, partial(_pixels_of, picture)) for case, picture in cases]
-        embedder.pictures(pictures)
-        embedder.sketches(pictures)
-        embedder.captions(case.caption for case, _ in cases)
-
-
-def _pixels_of(picture: Picture) -> NDArray[np.uint8]:
-    return picture.rgb
-
-
-def card_of(choice: EncoderChoice) -> EncoderCard:
-    """The card that a setting names, with its pinned revision. Raises EncoderMissing with the names there are."""
-    card = encoder_card(choice.card)
-    return replace(card, revision=choice.revision) if choice.revision else card
 
 
 def open_service(home: Path, settings: Settings, encoders: Encoders | None = None) -> Service:

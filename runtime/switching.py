@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from retrieval.generation import SPACES, sync_folder
+from knowledge.disk import put_on_disk
+from retrieval.generation import SPACES
 from runtime.errors import NothingToRollBack, SettingsRefused
 
 ENCODERS_FILE = "encoders.json"
@@ -48,9 +49,9 @@ class Switched:
         aside = home / f".{ENCODERS_FILE}-{uuid.uuid4().hex[:8]}"
         try:
             aside.write_text(json.dumps({"serving": self.serving, "previous": self.previous}, indent=2), "utf-8")
-            sync_folder(aside)
+            put_on_disk(aside)
             aside.replace(home / ENCODERS_FILE)
-            sync_folder(home)
+            put_on_disk(home)
         except OSError as error:
             raise SettingsRefused(f"{ENCODERS_FILE} in the home folder cannot be written: {error.strerror}") from error
 

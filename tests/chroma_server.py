@@ -1,5 +1,6 @@
 """A real Chroma server on loopback, started when a test first needs it."""
 
+import signal
 import socket
 import subprocess
 import sys
@@ -36,6 +37,10 @@ class ChromaServer:
         """End it as an operator would, and wait until it is gone."""
         self._process.terminate()
         self._process.wait(DEADLINE_S)
+
+    def hang(self) -> None:
+        """Take connections and answer nothing."""
+        self._process.send_signal(signal.SIGSTOP)
 
     def kill(self) -> None:
         """End it at once."""

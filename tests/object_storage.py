@@ -2,6 +2,7 @@
 
 import http.client
 import os
+import signal
 import socket
 import subprocess
 import time
@@ -66,6 +67,13 @@ class S3Server:
     def log(self) -> str:
         """Every request so far."""
         return self._log.read_text("utf-8", "replace")
+
+    def hang(self) -> None:
+        """Take connections and answer nothing until `go_on`."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        self._process.send_signal(signal.SIGCONT)
 
     def stop(self) -> None:
         """End it, and wait until it is gone."""

@@ -56,6 +56,7 @@ from tests.cluster.cluster import (
     told,
     until,
 )
+from tests.object_storage import S3Server
 from tests.ray_nodes import Nodes
 from tests.sample import drawn, guideline
 from tests.served_process import ROOT, Server, serving
@@ -65,6 +66,7 @@ from tests.vllm.server import VllmServer
 pytestmark = pytest.mark.timeout(1_800)
 
 FILES = 3  # of each job
+HANGING_S = 10  # longer than a connection may take, shorter than a request
 
 
 @pytest.fixture(scope="module")
@@ -201,16 +203,34 @@ def test_a_database_that_restarts_costs_stated_errors(cluster: Cluster, without_
 def test_without_the_chroma_server_answers_are_exact_and_say_so(cluster: Cluster, without_passages: Answers) -> None:
     with at_work(cluster, without_passages, "vectors") as readers:
         cluster.writer()
+        cluster.chroma.hang()
+        told(f"the Chroma server hangs: every worker answers {readers.recovered(time.monotonic()):.1f} s later")
         cluster.chroma.kill()
-        told(f"the Chroma server killed: every worker answers {readers.recovered(time.monotonic()):.1f} s later")
+        told(f"it is killed: every worker answers {readers.recovered(time.monotonic()):.1f} s later")
         for worker in cluster.workers:
-            with client_of(worker) as client:
-                until(lambda client=client: EXACT in diagnosed(client, ASKED[2], passages=False).text)  # type: ignore[misc]
+            until(lambda worker=worker: is_exact(worker))  # type: ignore[misc]
         cluster.chroma.start()
         with timed("started again: every worker asks it after"):
             for worker in cluster.workers:
-                with client_of(worker) as client:
-                    until(lambda client=client: EXACT not in diagnosed(client, ASKED[2], passages=False).text)  # type: ignore[misc]
+                until(lambda worker=worker: not is_exact(worker))  # type: ignore[misc]
+
+
+def is_exact(worker: Server) -> bool:
+    """Whether it says that it did not ask the Chroma server."""
+    with client_of(worker) as client:
+        response = diagnosed(client, ASKED[2], passages=False)
+    assert response.status_code == 200, response.text
+    return EXACT in response.text
+
+
+def test_object_storage_that_hangs_costs_time(cluster: Cluster, s3_server: S3Server, without_passages: Answers) -> None:
+    with at_work(cluster, without_passages, "storage") as readers:
+        cluster.writer()
+        s3_server.hang()
+        time.sleep(HANGING_S)
+        s3_server.go_on()
+        answering = readers.recovered(time.monotonic())
+        told(f"object storage hung for {HANGING_S} s: every worker answers {answering:.1f} s after it goes on")
 
 
 def test_a_model_server_that_is_killed_is_asked_no_more_until_it_generates_again(

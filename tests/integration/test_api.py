@@ -18,8 +18,8 @@ from litestar.testing import TestClient
 from PIL import Image
 
 from api.app import create_app
-from api.errors import PROBLEM_JSON
 from api.health import Readiness
+from api.problems import PROBLEM_JSON
 from knowledge.blobs import LocalBlobs
 from knowledge.types import Document
 from retrieval.canary import check_legs

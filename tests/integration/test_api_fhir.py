@@ -15,7 +15,7 @@ from litestar.testing import TestClient
 from PIL import Image
 
 from api.app import create_app
-from api.errors import PROBLEM_JSON
+from api.problems import PROBLEM_JSON
 from runtime.service import Service
 from tests.fhir_checks import must_be_r4, resources
 

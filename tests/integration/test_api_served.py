@@ -15,7 +15,7 @@ from litestar import Litestar
 from litestar.testing import TestClient
 
 from api.app import create_app
-from api.errors import PROBLEM_JSON
+from api.problems import PROBLEM_JSON
 from inference.admission import ServedModels
 from inference.engines.errors import EngineOverloaded, EngineTimedOut, EngineUnreachable, MalformedAnswer
 from runtime.service import Service

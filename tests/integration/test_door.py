@@ -20,7 +20,7 @@ from litestar.testing import TestClient
 from api.app import create_app
 from api.auth import EVERYBODY
 from api.door import EveryRouteSaysItsRole
-from api.errors import PROBLEM_JSON
+from api.problems import PROBLEM_JSON
 from retrieval.search import Encoders
 from runtime.cli import main
 from runtime.keys import Role

@@ -14,7 +14,7 @@ from litestar.testing import TestClient
 
 import runtime
 from api.app import create_app
-from api.errors import PROBLEM_JSON
+from api.problems import PROBLEM_JSON
 from runtime.service import Service
 from tests import hostile, hostile_pictures
 from tests.hostile import GOOD, document, show

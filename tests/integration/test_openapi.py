@@ -7,7 +7,7 @@ from litestar import Litestar
 from litestar.testing import TestClient
 
 from api.app import create_app
-from api.errors import PROBLEM_JSON
+from api.problems import PROBLEM_JSON
 from runtime.service import Service
 
 ROUTES = {

@@ -14,8 +14,8 @@ from litestar.testing import TestClient
 from api.app import create_app
 from api.auth import EVERYBODY, caller_of
 from api.door import CSRF_HEADER, Door, EveryRouteSaysItsRole
-from api.errors import HANDLERS
 from api.limits import Rate
+from api.problems import HANDLERS
 from api.sessions import SIGN_INS_PER_MINUTE
 from retrieval.search import Encoders
 from runtime.keys import Role

@@ -17,7 +17,8 @@ import inference.errors
 import knowledge.errors
 import retrieval.errors
 import runtime.errors
-from api.errors import HANDLERS, PROBLEM_JSON, ROOTS, TABLE, Fault, PicturesRefused, Row, row_of
+from api.errors import Fault, PicturesRefused
+from api.problems import HANDLERS, PROBLEM_JSON, ROOTS, TABLE, Row, row_of
 from api.schemas import SearchRequest
 from inference.engines.errors import EngineOverloaded, EngineUnreachable
 from knowledge.errors import CasesRefused, DocumentRefused, PictureRefused, TransitionRefused

@@ -7,8 +7,8 @@ from litestar.testing import TestClient
 
 from api.content import ranged, whole
 from api.documents import shown_name
-from api.errors import HANDLERS
 from api.guard import OwnNames, add_hsts, add_security_headers, is_loopback
+from api.problems import HANDLERS
 
 BODY = b"0123456789"
 

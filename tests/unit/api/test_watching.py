@@ -18,8 +18,8 @@ from litestar.testing import TestClient
 from prometheus_client.parser import text_string_to_metric_families
 
 from api.draining import Draining
-from api.errors import HANDLERS
 from api.metrics import Metrics
+from api.problems import HANDLERS
 from api.tracing import Tracing
 from api.watching import HEADER, Watchers, watch
 from runtime.service import Service, open_service

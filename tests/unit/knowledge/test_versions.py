@@ -1,7 +1,8 @@
 """The life of a document's versions: draft, approved, superseded, retired, expired, deleted, and who did it."""
 
 import hashlib
-import tempfile
+import itertools
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -9,11 +10,21 @@ from pathlib import Path
 import hypothesis.strategies as st
 import pytest
 from hypothesis import settings
-from hypothesis.stateful import Bundle, MultipleResults, RuleBasedStateMachine, initialize, invariant, multiple, rule
+from hypothesis.stateful import (
+    Bundle,
+    MultipleResults,
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    multiple,
+    rule,
+    run_state_machine_as_test,
+)  # fmt: skip
 
 from knowledge.errors import NotFound, TransitionRefused
 from knowledge.registry import NewVersion, Registry, document_id_of
 from knowledge.registry.documents import IN_FORCE
+from knowledge.registry.server import LEAST_CONNECTIONS
 from knowledge.types import Cut, Page, PageState, Source, Standing, VersionState
 
 DRAFT, LIVE, SUPERSEDED, RETIRED = VersionState.DRAFT, VersionState.LIVE, VersionState.SUPERSEDED, VersionState.RETIRED
@@ -287,17 +298,18 @@ class Lifecycle(RuleBasedStateMachine):
 
     versions: Bundle[str] = Bundle("versions")
 
+    def __init__(self, empty: Callable[[], Registry]) -> None:
+        super().__init__()
+        self.registry = empty()
+
     @initialize()
     def begin(self) -> None:
-        self.folder = tempfile.TemporaryDirectory()
-        self.registry = Registry.in_folder(Path(self.folder.name))
         self.model: dict[str, tuple[str, VersionState]] = {}  # name -> document, state
         self.built: list[tuple[int, frozenset[str]]] = [(0, frozenset())]
         self.count = 0
 
     def teardown(self) -> None:
         self.registry.close()
-        self.folder.cleanup()
 
     def _put(self, name: str, of: str | None, state: VersionState) -> None:
         document = add(self.registry, name, of, state)
@@ -398,5 +410,17 @@ class Lifecycle(RuleBasedStateMachine):
             assert (base - self.registry.tombstones(since)) | self._searched(since) == approved
 
 
-TestLifecycle = Lifecycle.TestCase
-TestLifecycle.settings = settings(max_examples=20, stateful_step_count=25, deadline=None)
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+def test_any_order_of_deeds_leaves_what_it_says(database: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    numbers = itertools.count()
+
+    def empty() -> Registry:
+        if database == "sqlite":
+            return Registry.in_folder(tmp_path / str(next(numbers)))
+        return Registry(request.getfixturevalue("postgres_server").fresh(), LEAST_CONNECTIONS)
+
+    class Here(Lifecycle):
+        def __init__(self) -> None:
+            super().__init__(empty)
+
+    run_state_machine_as_test(Here, settings=settings(max_examples=10, stateful_step_count=25, deadline=None))

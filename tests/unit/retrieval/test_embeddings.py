@@ -3,12 +3,15 @@
 import hashlib
 import subprocess
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from knowledge.registry import Registry
+from knowledge.registry.server import LEAST_CONNECTIONS
 from retrieval.embeddings import EmbeddingStore, text_key
 from retrieval.errors import EmbeddingsFailed
 from retrieval.types import Vectors
@@ -22,9 +25,16 @@ EmbeddingStore(Path(sys.argv[1])).put("f", ["child"], numpy.full((1, 3), 7, dtyp
 """
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> EmbeddingStore:
-    return EmbeddingStore(tmp_path / "made" / "embeddings.sqlite3")
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[EmbeddingStore]:
+    """An empty one, in a file and on a server."""
+    if request.param == "sqlite":
+        yield EmbeddingStore(tmp_path / "made" / "embeddings.sqlite3")
+        return
+    registry = Registry(request.getfixturevalue("postgres_url"), LEAST_CONNECTIONS)
+    assert registry.vectors is not None
+    yield EmbeddingStore(registry.vectors)
+    registry.close()
 
 
 def vectors(*rows: float) -> Vectors:
@@ -99,9 +109,10 @@ def test_threads_that_write_the_same_and_other_inputs_lose_nothing(store: Embedd
     assert float(store.get("f", ["7-9"])["7-9"][0]) == 9
 
 
-def test_another_process_writes_to_the_same_store(store: EmbeddingStore, tmp_path: Path) -> None:
+def test_another_process_writes_to_the_same_file(tmp_path: Path) -> None:
+    store = EmbeddingStore(tmp_path / "e.sqlite3")
     store.put("f", ["parent"], vectors(1))
-    command = [sys.executable, "-c", CHILD, str(tmp_path / "made" / "embeddings.sqlite3")]
+    command = [sys.executable, "-c", CHILD, str(tmp_path / "e.sqlite3")]
     subprocess.run(command, check=True, cwd=ROOT)
     assert store.keys() == {"parent", "child"}
     assert store.get("f", ["child"])["child"].tolist() == [7, 7, 7]

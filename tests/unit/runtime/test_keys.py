@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,13 +15,6 @@ from runtime.errors import KeyNotMade, KeyRefused
 from runtime.keys import KeyRing, Role, csrf_token, state_of
 
 PAST = "2020-01-01T00:00:00+00:00"
-
-
-@pytest.fixture
-def registry(tmp_path: Path) -> Iterator[Registry]:
-    registry = Registry.in_folder(tmp_path)
-    yield registry
-    registry.close()
 
 
 @pytest.fixture
@@ -83,11 +76,13 @@ def test_a_key_ends_with_its_days(registry: Registry, ring: KeyRing) -> None:
     assert refused(ring, wrong) == "key_unknown"  # nothing is told to whoever has not the secret
 
 
-def test_revoked_is_at_once_also_from_another_process(registry: Registry, ring: KeyRing, tmp_path: Path) -> None:
+def test_revoked_is_at_once_also_from_another_process(
+    registry: Registry, ring: KeyRing, open_registry: Callable[[], Registry]
+) -> None:
     text, key = ring.create("dr.weber", Role.READER, 30, "me")
     session = ring.sign_in(text)
     ring.check(text)
-    other = Registry.in_folder(tmp_path)
+    other = open_registry()
     gone = KeyRing(other.keys).revoke(key.id, "somebody")
     other.close()
     assert (refused(ring, text), state_of(gone)) == ("key_revoked", "revoked")
