@@ -7,10 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from knowledge.errors import NotFound, StorageFailed
 from knowledge.registry import Registry
 from knowledge.registry.keys import AccessKey
+from knowledge.registry.tables import METADATA
 from runtime.errors import KeyNotMade, KeyRefused
 from runtime.keys import KeyRing, Role, csrf_token, state_of
 
@@ -162,6 +164,8 @@ def test_no_secret_is_kept_or_told(registry: Registry, ring: KeyRing, tmp_path: 
     ring.signed_in(session.token)
     KeyRing(registry.keys).revoke(key.id, "me")
     written = b"".join(file.read_bytes() for file in tmp_path.rglob("*") if file.is_file())
+    with registry.keys._database.read() as connection:
+        written += repr([connection.execute(select(table)).all() for table in METADATA.sorted_tables]).encode()
     secrets = (text.rpartition(f"{key.id}_")[2], session.token, csrf_token(session.token))
     assert key.id.encode() in written
     assert not any(secret.encode() in written for secret in secrets)
