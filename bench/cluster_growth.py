@@ -60,6 +60,8 @@ def main() -> None:
         with _opened(writer, settings) as service:
             _sizes(service, Path(folder), servers, settings)
             version = service.registry.documents()[1].version.id
+            with _told("what is searched, loaded as a whole"):
+                service.reader.view()
         with _worker(Path(folder) / "a", settings) as one, _worker(Path(folder) / "b", settings) as other:
             _memory("ready", one, other)
             _search(one, made_queries(sentences, given.queries + WARM))
@@ -81,7 +83,7 @@ def _opened(home: Path, settings: Mapping[str, str]) -> Iterator[Service]:
 def _told(what: str) -> Iterator[None]:
     started = time.perf_counter()
     yield
-    print(f"{what}: {time.perf_counter() - started:.1f} s", flush=True)
+    print(f"{what}: {time.perf_counter() - started:.2f} s", flush=True)
 
 
 # --- built ---------------------------------------------------------------------------------------------------------------
