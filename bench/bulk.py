@@ -3,7 +3,8 @@
     python -m bench.bulk [--documents N] [--pictures N] [--texts corpus.jsonl]
 
 All nodes are processes of this machine and share its cores with the writer: what is read off here is Ray's overhead, and that
-two nodes are no faster than one where there is nothing left to use. A gain needs machines.
+two nodes are no faster than one where there is nothing left to use. A gain needs machines. `here` is measured first and last,
+so that a drift of the machine shows.
 """
 
 import argparse
@@ -51,6 +52,7 @@ def main() -> None:
             measure("Ray, 1 node", partial(RayEngine, nodes.address))
             nodes.start_second()
             measure("Ray, 2 nodes", partial(RayEngine, nodes.address))
+        measure("here, again", Here)
         first.close()
     print(f"{os.cpu_count()} cores for all of it; each line includes the start of its workers", flush=True)
 

@@ -9,7 +9,6 @@ The cases have captions and random pictures; they make the home as heavy to load
 
 import argparse
 import cProfile
-import hashlib
 import pstats
 import statistics
 import tempfile
@@ -21,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
+from bench.grown import put_documents
 from bench.material import (
     ENCODED,
     KEPT,
@@ -32,13 +32,11 @@ from bench.material import (
     p50_p95,
     real_sentences,
 )
-from knowledge.registry import NewVersion, Registry
-from knowledge.types import Cut, FileOutcome, Page, PageState, ReferenceCase, Source
-from retrieval.embeddings import EmbeddingStore, text_key
+from knowledge.types import FileOutcome, ReferenceCase
 from retrieval.hybrid import HybridOptions, TextQuery, search_text
 from retrieval.search import text_query
 from retrieval.sketches import SKETCH_BYTES, SKETCHER
-from retrieval.types import Mask, Vectors
+from retrieval.types import Mask
 from retrieval.vectors import ExactVectors
 from retrieval.view import Collection
 from runtime.building import build_in_child
@@ -50,7 +48,6 @@ from runtime.settings import load_settings
 
 QUERIES = 200
 WARM = 20
-PASSAGES_A_DOCUMENT = 200
 SELECTIVITIES = (0.5, 0.05, 0.001)
 
 
@@ -103,7 +100,7 @@ def _fill(service: Service, passages: Sequence[str], cases: int, kept: Path) -> 
         flush=True,
     )
     started = time.perf_counter()
-    _register(service.registry, service.embeddings, service.fingerprints["passages"], passages, vectors)
+    put_documents(service, passages, vectors)
     _register_cases(service, passages[:cases])
     print(f"put into the registry and the embedding store: {time.perf_counter() - started:.1f} s")
     started = time.perf_counter()
@@ -117,34 +114,6 @@ def _fill(service: Service, passages: Sequence[str], cases: int, kept: Path) -> 
         f"vectors {(generation / 'passages.npy').stat().st_size / len(passages) / 1000:.2f})",
         flush=True,
     )
-
-
-def _register(
-    registry: Registry, embeddings: EmbeddingStore, fingerprint: str, passages: Sequence[str], vectors: Vectors
-) -> None:
-    for start in range(0, len(passages), PASSAGES_A_DOCUMENT):
-        some = passages[start : start + PASSAGES_A_DOCUMENT]
-        embeddings.put(fingerprint, [text_key(text) for text in some], vectors[start : start + len(some)])
-        text = "\n".join(some)
-        version = hashlib.sha256(text.encode()).hexdigest()
-        registry.add_version(
-            NewVersion(
-                version,
-                Source(title=f"Guideline {start // PASSAGES_A_DOCUMENT}"),
-                size=len(text),
-                text_sha256=version,
-                pages=(Page(1, 0, len(text), PageState.TEXT),),
-                passages=_cut(version, some),
-            )
-        )
-
-
-def _cut(version: str, passages: Sequence[str]) -> list[tuple[str, Cut]]:
-    cuts, start = [], 0
-    for number, text in enumerate(passages):
-        cuts.append((f"p-{version[:16]}{number:08d}", Cut(start, start + len(text), text, 1, 1, (), 100)))
-        start += len(text) + 1
-    return cuts
 
 
 def _register_cases(service: Service, captions: Sequence[str]) -> None:

@@ -21,7 +21,7 @@ import threading
 import time
 import uuid
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
@@ -70,7 +70,9 @@ def main() -> None:
     parser.add_argument("--clients", type=int, default=32)
     parser.add_argument("--pairs", type=int, default=3)
     parser.add_argument("--pair-seconds", type=float, default=30)
-    parser.add_argument("--call", metavar="URL", help="be the callers of this server (used by this script itself)")
+    parser.add_argument(
+        "--call", nargs="+", metavar="URL", help="be the callers of these servers (used by this script itself)"
+    )
     parser.add_argument("--alone", type=Path, metavar="HOME", help="be the pipeline alone (used by this script itself)")
     given = parser.parse_args()
     if given.call:
@@ -84,7 +86,7 @@ def main() -> None:
 def _measure(seconds: float, clients: int, pairs: int, pair_seconds: float) -> int:
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder) / "home"
-        _fill(home)
+        fill(home)
         with _server(home, Path(folder) / "log") as (url, process):
             heard, memory = _watched(url, process, seconds, clients)
         flat = _report(heard, memory, clients)
@@ -94,8 +96,9 @@ def _measure(seconds: float, clients: int, pairs: int, pair_seconds: float) -> i
     return 0 if flat and not heard.wrong else 1
 
 
-def _fill(home: Path) -> None:
-    service = open_service(home, load_settings(home, configuration="embedded"))
+def fill(home: Path, **settings: str) -> None:
+    """Take the sample corpus in."""
+    service = open_service(home, load_settings(home, configuration="embedded", **settings))
     try:
         curator = Curator(service)
         curator.ingest_cases(SAMPLE / "cases", "sample")
@@ -127,7 +130,7 @@ def _pair(home: Path, log: Path, seconds: float, clients: int) -> float:
     how = ["--seconds", str(seconds), "--clients", str(clients)]
     alone = Heard(**_as_process("--alone", str(home), *how))
     with _server(home, log) as (url, _):
-        served = Heard(**_as_process("--call", url, *how))
+        served = heard_from([url], seconds, clients)
     ratio = served.rate / alone.rate
     print(f"pipeline alone {alone.rate:.2f}/s, API {served.rate:.2f}/s, ratio {ratio:.3f}", flush=True)
     return ratio
@@ -144,10 +147,15 @@ def _watched(url: str, process: "subprocess.Popen[bytes]", seconds: float, clien
     watcher = threading.Thread(target=watch)
     watcher.start()
     try:
-        return Heard(**_as_process("--call", url, "--seconds", str(seconds), "--clients", str(clients))), memory
+        return heard_from([url], seconds, clients), memory
     finally:
         ended.set()
         watcher.join()
+
+
+def heard_from(urls: Sequence[str], seconds: float, clients: int) -> Heard:
+    """What callers in a process of their own hear; each has one of the servers, and asks no other."""
+    return Heard(**_as_process("--call", *urls, "--seconds", str(seconds), "--clients", str(clients)))
 
 
 def _as_process(*arguments: str) -> dict[str, Any]:
@@ -166,16 +174,17 @@ def _files() -> list[bytes]:
     return [file.read_bytes() for file in sorted((SAMPLE / "cases" / "pictures").glob("*.jpg"))[:PICTURES]]
 
 
-def _callers(url: str, seconds: float, clients: int) -> dict[str, Any]:
+def _callers(urls: Sequence[str], seconds: float, clients: int) -> dict[str, Any]:
     boundary = uuid.uuid4().hex
     bodies = [_body(data, boundary) for data in _files()]
     heads = {"Content-Type": f"multipart/form-data; boundary={boundary}"}
-    host = url.removeprefix("http://")
+    hosts = [url.removeprefix("http://") for url in urls]
     numbers, times, statuses, wrong = count(), [], Counter[str](), []
-    _warm_up(host, bodies, heads)
+    for host in hosts:
+        _warm_up(host, bodies, heads)
     deadline = time.perf_counter() + seconds
 
-    def call() -> None:
+    def call(host: str) -> None:
         connection = http.client.HTTPConnection(host, timeout=PATIENCE_S)
         while (started := time.perf_counter()) < deadline:
             try:
@@ -196,7 +205,7 @@ def _callers(url: str, seconds: float, clients: int) -> dict[str, Any]:
                 wrong.append(f"{response.status} {text[:300]!r}")
 
     started = time.perf_counter()
-    threads = [threading.Thread(target=call) for _ in range(clients)]
+    threads = [threading.Thread(target=call, args=[hosts[number % len(hosts)]]) for number in range(clients)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -13,6 +13,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -90,12 +91,16 @@ def encoded(encoder: TextEncoder, texts: Sequence[str], kept: Path) -> Vectors:
 
 def drawn_vectors(encoder: TextEncoder, passages: Sequence[str], kept: Path) -> Vectors:
     """One a passage: those of the first ENCODED are theirs, the others have their mean and covariance."""
-    real = encoded(encoder, passages[:ENCODED], kept)
+    return drawn_like(encoded(encoder, passages[:ENCODED], kept), len(passages))
+
+
+def drawn_like(real: Vectors, count: int) -> Vectors:
+    """[count, dimension]: `real`, then vectors with their mean and covariance."""
     mean, deviations = real.mean(axis=0), real - real.mean(axis=0)
     # Normal numbers times the deviations / sqrt(n) have exactly the sample's covariance.
     source = np.random.default_rng(0)
-    vectors = np.empty((len(passages), real.shape[1]), dtype=np.float32)
-    for start in range(0, len(passages), 10_000):
+    vectors = np.empty((count, real.shape[1]), dtype=np.float32)
+    for start in range(0, count, 10_000):
         rows = vectors[start : start + 10_000]
         noise = source.standard_normal((len(rows), len(real)), dtype=np.float32)
         rows[:] = mean + noise @ deviations / np.float32(np.sqrt(len(real)))
@@ -134,6 +139,22 @@ def milliseconds(calls: Iterable[Callable[[], object]]) -> list[float]:
 def p50_p95(times: Sequence[float]) -> tuple[float, float]:
     """Median and 95th percentile."""
     return statistics.median(times), sorted(times)[int(0.95 * len(times))]
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Of one process, in MB: in memory, of that from files, and all of it with what is shared divided among those who do."""
+
+    resident: float
+    mapped: float
+    proportional: float
+
+    @classmethod
+    def of(cls, pid: int) -> "Memory":
+        """As it is now."""
+        fields = (line.split() for line in Path(f"/proc/{pid}/smaps_rollup").read_text("ascii").splitlines()[1:])
+        found = {field[0]: int(field[1]) / 1000 for field in fields}
+        return cls(found["Rss:"], found["Rss:"] - found["Anonymous:"], found["Pss:"])
 
 
 def memory_mb() -> dict[str, float]:

@@ -1,6 +1,6 @@
 """Makes sure that evidence has vectors, encoding only what no one encoded before."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol, TypeVar
 
 import numpy as np
@@ -37,7 +37,7 @@ class SpaceEncoders(Protocol):
 class VectorStore(Protocol):
     """What of retrieval.embeddings.EmbeddingStore is needed to fill it."""
 
-    def get_bytes(self, fingerprint: str, keys: Iterable[str]) -> Mapping[str, bytes]:
+    def known(self, fingerprint: str, keys: Iterable[str]) -> set[str]:
         """See EmbeddingStore."""
 
     def put(self, fingerprint: str, keys: Sequence[str], vectors: NDArray[np.float32 | np.uint8]) -> None:
@@ -108,6 +108,6 @@ def missing(store: VectorStore, fingerprint: str, keys: Iterable[str]) -> list[l
     Which inputs are encoded together shows in the last bits of their vectors: whoever encodes takes these slices.
     """
     wanted = list(keys)
-    present = store.get_bytes(fingerprint, wanted)
+    present = store.known(fingerprint, wanted)
     left = [key for key in wanted if key not in present]
     return [left[start : start + SLICE] for start in range(0, len(left), SLICE)]

@@ -53,6 +53,11 @@ class EmbeddingStore:
         with _failing():
             return self._rows.get(fingerprint, list(dict.fromkeys(keys)))
 
+    def known(self, fingerprint: str, keys: Iterable[str]) -> set[str]:
+        """Which of these are there; reads none of them."""
+        with _failing():
+            return self._rows.known(fingerprint, list(dict.fromkeys(keys)))
+
     def put(self, fingerprint: str, keys: Sequence[str], vectors: NDArray[np.float32 | np.uint8]) -> None:
         """Keep `vectors[i]` under `keys[i]`. The first one wins: the same input gives the same vector."""
         with _failing():
@@ -101,6 +106,16 @@ class _File:
                 marks = ",".join("?" * len(some))
                 query = f"SELECT key, vector FROM embeddings WHERE fingerprint = ? AND key IN ({marks})"  # noqa: S608 (marks are "?")
                 found.update(connection.execute(query, (fingerprint, *some)))
+        return found
+
+    def known(self, fingerprint: str, keys: Sequence[str]) -> set[str]:
+        """See VectorRows."""
+        found: set[str] = set()
+        with self._connection() as connection:
+            for some in _slices(keys):
+                marks = ",".join("?" * len(some))
+                query = f"SELECT key FROM embeddings WHERE fingerprint = ? AND key IN ({marks})"  # noqa: S608 (marks are "?")
+                found.update(key for (key,) in connection.execute(query, (fingerprint, *some)))
         return found
 
     def put(self, fingerprint: str, rows: Iterable[tuple[str, bytes]]) -> None:

@@ -51,6 +51,9 @@ class VectorRows(Protocol):
     def get(self, fingerprint: str, keys: Sequence[str]) -> dict[str, bytes]:
         """Those that are there, by key."""
 
+    def known(self, fingerprint: str, keys: Sequence[str]) -> set[str]:
+        """The keys of those that are there, without reading them."""
+
     def put(self, fingerprint: str, rows: Iterable[tuple[str, bytes]]) -> None:
         """Keep rows of (key, bytes) in one step; one that is there already stays."""
 

@@ -16,7 +16,7 @@ from retrieval.types import Mask, Rows, Scores, Vector, Vectors
 # At 20,000 x 768 the exact product takes about 2 ms here, as long as a Chroma query, and it takes any mask.
 EXACT_BELOW = 20_000
 FEW = 4  # where less than a fourth of the rows is allowed, those alone are compared: copying them is the price
-MASKED_OVERFETCH = 256  # up to so many masked rows are fetched on top; beyond, the exact path answers
+MASKED_OVERFETCH = 256  # so many more than asked for are proposed at most, for what a mask takes away
 RETRY_AFTER_S = 30.0  # for so long a Chroma that failed is not asked again
 
 
@@ -111,15 +111,18 @@ class ChromaVectors:
         return failure[0] if failure is not None and time.monotonic() < failure[1] else None
 
     def search(self, query: Vector, k: int, allowed: Mask | None = None) -> tuple[Rows, Scores]:
-        """See VectorIndex. Small collections and selective masks are answered exactly."""
-        masked = 0 if allowed is None else int(len(allowed) - np.count_nonzero(allowed))
-        if len(self) < max(1, self._exact_below) or masked > MASKED_OVERFETCH or k <= 0:
+        """See VectorIndex. Small collections, and masks that leave few of what Chroma proposes, are answered exactly."""
+        rows = len(self)
+        left = rows if allowed is None else int(np.count_nonzero(allowed))
+        wanted = min(k + min(rows - left, MASKED_OVERFETCH), rows)
+        # As many of the proposed are likely to be allowed as of all; without k of them, the nearest k are not known.
+        if rows < max(1, self._exact_below) or k <= 0 or wanted * left < k * rows:
             return self._exact.search(query, k, allowed)
-        proposed = self._propose(query, min(k + masked, len(self)))
-        if proposed is None:
-            return self._exact.search(query, k, allowed)
-        if allowed is not None:
+        proposed = self._propose(query, wanted)
+        if proposed is not None and allowed is not None:
             proposed = proposed[allowed[proposed]]
+        if proposed is None or len(proposed) < min(k, left):
+            return self._exact.search(query, k, allowed)
         scores = self._exact.score(query, proposed)
         order = np.lexsort((proposed, -scores))[:k]
         return proposed[order], scores[order]

@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
@@ -17,7 +17,7 @@ from retrieval.chroma import ChromaStore
 from retrieval.embeddings import EmbeddingStore
 from retrieval.errors import IndexBroken, IndexMismatch, RetrievalError
 from retrieval.facets import FacetReader, Facets, in_force, of_datasets
-from retrieval.generation import FORMAT, SKETCHES_FILE, Manifest, chroma_of
+from retrieval.generation import FORMAT, SKETCHES_FILE, SPACES, Manifest, chroma_of
 from retrieval.index import IndexFolder, contents_of
 from retrieval.leakage import GuardTable
 from retrieval.lexical import TOKENIZER, DeltaTerms, LayeredLexical, LexicalIndex
@@ -83,11 +83,34 @@ class View:
 
 
 @dataclass(frozen=True, slots=True)
+class Base:
+    """What a generation holds, opened once while it serves: most changes leave all of it as it is.
+
+    `folder` and `manifest` are None where everything is in the delta.
+    """
+
+    folder: Path | None
+    manifest: Manifest | None
+    ids: Mapping[str, Sequence[str]]  # "cases", "passages"
+    lexical: Mapping[str, LexicalIndex]  # "captions", "passages"
+    vectors: Mapping[str, ExactVectors | ChromaVectors]  # SPACES
+    sketches: SketchTable
+
+    @property
+    def since(self) -> int:
+        """The corpus generation that it holds."""
+        return self.manifest.corpus_generation if self.manifest else 0
+
+
+@dataclass(slots=True)
 class Kept:
-    """What one view leaves for the next."""
+    """What one view leaves for the next: `base`, and of the cases what holds as long as they are `cases_of`."""
 
     facets: FacetReader
     terms: DeltaTerms
+    base: Base | None = None
+    cases: CaseCollection | None = None
+    cases_of: object = None
 
 
 class IndexReader:
@@ -136,44 +159,51 @@ class IndexReader:
 
     def _loaded(self, folder: Path | None, kept: Kept) -> View:
         kept.terms.next_delta()
-        manifest = None if folder is None else self._checked_manifest(folder)
-        since = manifest.corpus_generation if manifest else 0
-        delta = contents_of(self._registry, self._embeddings, self._index, since=since)
-        gone = self._registry.tombstones(since)
-
-        store = None if folder is None or manifest is None else chroma_of(folder, manifest.chroma_url)
-
-        def vectors(space: str) -> LayeredVectors:
-            return LayeredVectors(self._base_vectors(folder, store, space), delta.matrices[space])
+        if kept.base is None or kept.base.folder != folder:
+            kept.base = self._opened(folder)
+        base = kept.base
+        delta = contents_of(self._registry, self._embeddings, self._index, since=base.since)
+        gone = self._registry.tombstones(base.since)
+        there = {kind: _present(ids, len(delta.ids[kind]), gone) for kind, ids in base.ids.items()}
+        ids = {kind: (*base.ids[kind], *delta.ids[kind]) for kind in base.ids}
+        counts = len(base.ids["cases"]), len(base.ids["passages"])
+        day = today()
+        case_facets, passage_facets = kept.facets.read(folder, base.since, ids["cases"], ids["passages"], counts)
 
         def collection(space: str, ids: tuple[str, ...], alive: Mask) -> Collection:
-            lexical = LayeredLexical(_base_lexical(folder, space), delta.texts[space], alive, kept.terms)
-            return Collection(ids, alive, vectors(space), lexical)
+            lexical = LayeredLexical(base.lexical[space], delta.texts[space], alive, kept.terms)
+            return Collection(ids, alive, LayeredVectors(base.vectors[space], delta.matrices[space]), lexical)
 
-        based = {kind: _read_ids(folder, kind) for kind in delta.ids}
-        # A row of the base that went and came back is present in the delta only.
-        there = {
-            kind: np.array([item not in gone for item in ids] + [True] * len(delta.ids[kind]), dtype=np.bool_)
-            for kind, ids in based.items()
-        }
-        ids = {kind: (*based[kind], *delta.ids[kind]) for kind in based}
-        base = len(based["cases"]), len(based["passages"])
-        day = today()
-        case_facets, passage_facets = kept.facets.read(folder, since, ids["cases"], ids["passages"], base)
         retired = self._registry.datasets.names(DatasetState.RETIRED)
-        captions = collection("captions", ids["cases"], there["cases"] & ~of_datasets(case_facets, retired))
-        passages = collection("passages", ids["passages"], there["passages"] & in_force(passage_facets))
+        cases_of = (folder, self._registry.cases_mark(), retired)
+        if kept.cases is None or kept.cases_of != cases_of:
+            captions = collection("captions", ids["cases"], there["cases"] & ~of_datasets(case_facets, retired))
+            pictures = LayeredVectors(base.vectors["pictures"], delta.matrices["pictures"])
+            kept.cases = self._cases(captions, pictures, base.sketches.extended(delta.sketches))
+            kept.cases_of = cases_of
         return View(
             corpus_generation=delta.corpus_generation,
             generation=folder,
-            cases=self._cases(captions, vectors("pictures"), SketchTable.of(_base_sketches(folder), delta.sketches)),
-            passages=passages,
+            cases=kept.cases,
+            passages=collection("passages", ids["passages"], there["passages"] & in_force(passage_facets)),
             case_facets=case_facets,
             passage_facets=passage_facets,
             present=there["passages"],
             day=day,
             delta_size=sum(len(ids) for ids in delta.ids.values()),
             masked=int((~there["cases"]).sum() + (~there["passages"]).sum()),
+        )
+
+    def _opened(self, folder: Path | None) -> Base:
+        manifest = None if folder is None else self._checked_manifest(folder)
+        store = None if folder is None or manifest is None else chroma_of(folder, manifest.chroma_url)
+        return Base(
+            folder,
+            manifest,
+            {kind: _read_ids(folder, kind) for kind in ("cases", "passages")},
+            {space: _base_lexical(folder, space) for space in ("captions", "passages")},
+            {space: self._base_vectors(folder, store, space) for space in SPACES},
+            SketchTable.of(_base_sketches(folder)),
         )
 
     def _cases(self, captions: Collection, pictures: LayeredVectors, sketches: SketchTable) -> CaseCollection:
@@ -202,6 +232,14 @@ class IndexReader:
         with _readable():
             matrix: Vectors = np.load(folder / f"{space}.npy", mmap_mode="r", allow_pickle=False)
         return ChromaVectors(matrix, store, space, exact_below=self._exact_below)
+
+
+def _present(base: Sequence[str], delta: int, gone: frozenset[str]) -> Mask:
+    """Rows that were not deleted. One of the base that went and came back is present in the delta only."""
+    there = np.ones(len(base) + delta, dtype=np.bool_)
+    if gone:
+        there[: len(base)] = [item not in gone for item in base]
+    return there
 
 
 def _read_ids(folder: Path | None, kind: str) -> Sequence[str]:

@@ -80,7 +80,7 @@ class Curator(CaseCurator):
         """A draft may be older than the encoders that serve; made visible without vectors it would stop every search."""
         service = self.service
         texts = {text_key(text): text for text in service.registry.texts_of_version(version_id)}
-        found = service.embeddings.get_bytes(service.fingerprints["passages"], texts)
+        found = service.embeddings.known(service.fingerprints["passages"], texts)
         if missing := [text for key, text in texts.items() if key not in found]:  # else spare the loading of encoders
             Embedder(service.encoders, service.embeddings).passages(missing)
 

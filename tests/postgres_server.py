@@ -9,7 +9,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +43,8 @@ def programs() -> Path:
 class PostgresServer:
     """One server with its data in a folder of its own, on a free port."""
 
-    def __init__(self) -> None:
+    def __init__(self, settings: Mapping[str, str] = FAST) -> None:
+        self._settings = settings
         self.folder = Path(tempfile.mkdtemp(prefix="dermacite-postgres-"))
         self._bin = programs()
         with socket.socket() as free:
@@ -76,7 +77,7 @@ class PostgresServer:
             return cursor.fetchall() if cursor.description else []
 
     def start(self) -> None:
-        options = [part for name, value in FAST.items() for part in ("-c", f"{name}={value}")]
+        options = [part for name, value in self._settings.items() for part in ("-c", f"{name}={value}")]
         place = ["-D", "data", "-p", str(self.port), "-h", "127.0.0.1", "-k", str(self.folder)]
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(

@@ -149,9 +149,9 @@ class _Collected:
     def __init__(self) -> None:
         self.vectors: list[Encoded] = []
 
-    def get_bytes(self, _fingerprint: str, _keys: Iterable[str]) -> dict[str, bytes]:
+    def known(self, _fingerprint: str, _keys: Iterable[str]) -> set[str]:
         """Nothing is known here."""
-        return {}
+        return set()
 
     def put(self, fingerprint: str, keys: Sequence[str], vectors: NDArray[np.float32 | np.uint8]) -> None:
         """Keep them to be sent."""

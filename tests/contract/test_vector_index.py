@@ -171,6 +171,31 @@ def test_masked_rows_never_come_back_and_the_others_do(build: Build, kept: int) 
     assert rows.tolist() == naive(MATRICES["random"], query, 10, allowed)
 
 
+@pytest.mark.parametrize("store", ["chroma_folder", "served"])
+def test_many_masked_rows_do_not_keep_chroma_from_proposing(
+    request: pytest.FixtureRequest, store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A corpus collects superseded and retired rows for as long as it lives."""
+    made = request.getfixturevalue(store)
+    index = ChromaVectors(
+        MATRICES["random"], chroma_in(made) if isinstance(made, Path) else made, "random", exact_below=0
+    )
+    query = random_matrix(1, 20)[0]
+    allowed = some(1_200, np.random.default_rng(21).permutation(1_200)[:700])
+    expected = naive(MATRICES["random"], query, 10, allowed)
+    monkeypatch.setattr(ExactVectors, "search", None)
+    assert index.search(query, 10, allowed)[0].tolist() == expected
+
+
+def test_rows_behind_more_masked_ones_than_are_proposed_are_found(build: Build) -> None:
+    query = random_matrix(1, 22)[0]
+    nearest = naive(MATRICES["random"], query, 500)
+    assert (
+        build("random").search(query, 10, ~some(1_200, np.array(nearest)))[0].tolist()
+        == naive(MATRICES["random"], query, 510)[500:]
+    )
+
+
 def test_masking_the_best_row_gives_the_next_ones(build: Build) -> None:
     query = MATRICES["clustered"][1_000]
     index = build("clustered")

@@ -15,6 +15,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy.event import listen
 
 import knowledge.migrations
 from knowledge.errors import NotFound, StorageFailed
@@ -227,6 +228,51 @@ def test_the_same_picture_in_another_dataset_is_another_case(registry: Registry)
 def test_a_case_given_twice_at_once_is_one_case_that_was_added(registry: Registry) -> None:
     assert registry.put_cases([case(1), case(1)]) == {case(1).id: Outcome.ADDED}
     assert registry.counts()["cases"] == 1
+
+
+def test_a_case_that_was_replaced_and_came_back_within_one_call_lives(registry: Registry) -> None:
+    first, second = case(1), case(1, "blue plaque")
+    registry.put_cases([first])
+    assert registry.put_cases([second, first]) == {second.id: Outcome.REPLACED, first.id: Outcome.REPLACED}
+    assert [case_id for case_id, *_ in registry.case_captions()] == [first.id]
+    assert registry.tombstones(1) == {first.id, second.id}
+
+
+def test_the_last_spelling_of_a_label_within_one_call_is_kept(registry: Registry) -> None:
+    registry.put_cases([dataclasses.replace(case(1), label_raw="Psoriasis")])
+    told = [
+        dataclasses.replace(case(number), label_raw=raw) for raw in ("PSORIASIS", "psoriasis.") for number in (1, 2)
+    ]
+    registry.put_cases([*told, case(1), case(2)])
+    assert {one.label_raw for one in registry.cases([case(1).id, case(2).id]).values()} == {"psoriasis."}
+
+
+def test_many_cases_are_put_in_few_statements(registry: Registry) -> None:
+    """Each is a round trip to a server, and nobody else writes meanwhile."""
+    many = 4 * IDS_PER_QUERY
+    registry.put_cases([case(number) for number in range(many)])
+    statements: list[str] = []
+    told = [dataclasses.replace(case(number, "blue plaque"), label_raw="x") for number in range(many)]
+    listen(registry._database._engine, "before_cursor_execute", lambda *given: statements.append(given[2]))
+    registry.put_cases(told)
+    registry.put_cases([dataclasses.replace(one, label_raw="y") for one in told])
+    assert registry.counts()["cases"] == many
+    assert {one.label_raw for one in registry.cases([one.id for one in told]).values()} == {"y"}
+    assert len(statements) < 100
+
+
+def test_the_mark_of_the_cases_changes_with_every_case_that_comes_or_goes(registry: Registry) -> None:
+    marks = [registry.cases_mark()]
+    registry.put_cases([case(1), case(2)])
+    marks.append(registry.cases_mark())
+    registry.put_cases([case(1, "blue plaque")])
+    marks.append(registry.cases_mark())
+    registry.datasets.delete_case(case(2).id)
+    marks.append(registry.cases_mark())
+    assert len(set(marks)) == len(marks)
+    add(registry)
+    registry.put_cases([case(1, "blue plaque")])
+    assert registry.cases_mark() == marks[-1]
 
 
 def test_reads_by_many_ids_give_all_that_live(registry: Registry) -> None:

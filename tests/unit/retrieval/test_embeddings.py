@@ -75,6 +75,13 @@ def test_more_keys_than_one_statement_holds(store: EmbeddingStore) -> None:
     assert [float(found[key][0]) for key in keys] == list(range(1_234))
 
 
+def test_which_keys_are_known_is_told_of_each_encoder(store: EmbeddingStore) -> None:
+    keys = [f"k{number}" for number in range(1_234)]
+    store.put("f", keys, vectors(*range(1_234)))
+    assert store.known("f", [*keys, "never there"]) == set(keys)
+    assert store.known("g", keys) == set()
+
+
 def test_deleting_forgets_an_input_under_every_encoder(store: EmbeddingStore) -> None:
     store.put("f", ["a", "b"], vectors(1, 2))
     store.put("g", ["a"], vectors(3))

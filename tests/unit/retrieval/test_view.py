@@ -137,6 +137,47 @@ def test_readers_in_threads_get_one_view(built: Corpus) -> None:
     assert len({id(view) for view in views}) == 1
 
 
+def test_a_change_of_documents_leaves_the_cases_and_what_was_opened_as_they_are(built: Corpus) -> None:
+    reader = built.reader()
+    before = reader.view()
+    built.add_document("new-guide", [KERATOSIS])
+    added = reader.view()
+    built.registry.delete_document(sha256("new-guide"))
+    deleted = reader.view()
+    assert before.cases is added.cases is deleted.cases
+    assert before.passages.lexical._base is added.passages.lexical._base is deleted.passages.lexical._base
+    assert [found(built, "actinic keratosis", view)[:1] for view in (before, added, deleted)] == [
+        found(built, "actinic keratosis", before)[:1], ["p-new-guide-1"], found(built, "actinic keratosis", before)[:1]
+    ]  # fmt: skip
+
+
+def test_a_change_of_cases_is_seen_by_a_reader_that_kept_them(built: Corpus) -> None:
+    reader = built.reader()
+    counts = [len(reader.view().cases.alive)]
+    built.add_case(case_of("newcomer", "rosacea"), patch_of((9, 9, 99)))
+    counts.append(int(reader.view().cases.alive.sum()))
+    assert "rosacea" in reader.view().cases.labels
+    built.registry.datasets.delete_case("c-newcomer")
+    counts.append(int(reader.view().cases.alive.sum()))
+    built.registry.datasets.retire("set")
+    counts.append(int(reader.view().cases.alive.sum()))
+    built.registry.datasets.restore("set")
+    counts.append(int(reader.view().cases.alive.sum()))
+    assert counts == [counts[0], counts[0] + 1, counts[0], 0, counts[0]]
+
+
+def test_a_reader_that_kept_a_generation_follows_the_next(built: Corpus) -> None:
+    reader = built.reader()
+    reader.view()
+    built.add_document("new-guide", [KERATOSIS])
+    built.add_case(case_of("newcomer", "rosacea"), patch_of((9, 9, 99)))
+    built.index.publish(built.build())
+    view = reader.view()
+    assert (view.generation, view.delta_size) == (built.index.current(), 0)
+    assert found(built, "actinic keratosis", view)[0] == "p-new-guide-1"
+    assert "rosacea" in view.cases.labels
+
+
 # --- what went -----------------------------------------------------------------------------------------------------
 
 
