@@ -1,6 +1,6 @@
 """What each remote part costs beside the embedded default: PostgreSQL, object storage, a Chroma server, and all of them.
 
-    python -m bench.remote_parts [--rounds 15] [--openings 3]
+    python -m bench.remote_parts [--rounds 12] [--openings 3]
 
 Six knowledge bases of the sample corpus in one run, asked by turns, the same pictures and questions. All but the first have
 exact_below = 0, so that Chroma, in its folder or on its server, is asked although the corpus is small; ratios are to
@@ -69,7 +69,7 @@ class Arm:
 def main() -> None:
     """Entry point."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--rounds", type=int, default=12)
     parser.add_argument("--openings", type=int, default=3)
     parser.add_argument("--open", type=Path, metavar="HOME", help="open this home (used by this script itself)")
     given = parser.parse_args()
@@ -186,7 +186,7 @@ def _opened_ms(home: Path) -> float:
 def _print(arms: Sequence[Arm]) -> None:
     """A block for each row of the table: what it takes in each arm, and how many times what it takes beside."""
     [beside] = [arm for arm in arms if arm.name == BESIDE]
-    for row in ROWS:
+    for row in filter(beside.times.__getitem__, ROWS):
         print(f"\n{row}, ms, of {len(beside.times[row])}")
         shares: dict[str, Callable[[Sequence[float]], float]] = {"p50": statistics.median}
         if row in WITH_P95:

@@ -114,14 +114,14 @@ class ChromaVectors:
         """See VectorIndex. Small collections, and masks that leave few of what Chroma proposes, are answered exactly."""
         rows = len(self)
         left = rows if allowed is None else int(np.count_nonzero(allowed))
-        wanted = min(k + min(rows - left, MASKED_OVERFETCH), rows)
-        # As many of the proposed are likely to be allowed as of all; without k of them, the nearest k are not known.
-        if rows < max(1, self._exact_below) or k <= 0 or wanted * left < k * rows:
+        needed, wanted = min(k, left), min(k + min(rows - left, MASKED_OVERFETCH), rows)
+        # As large a share of the proposed is likely to be allowed as of all; with fewer than needed, the nearest are not known.
+        if rows < max(1, self._exact_below) or needed <= 0 or wanted * left < needed * rows:
             return self._exact.search(query, k, allowed)
         proposed = self._propose(query, wanted)
         if proposed is not None and allowed is not None:
             proposed = proposed[allowed[proposed]]
-        if proposed is None or len(proposed) < min(k, left):
+        if proposed is None or len(proposed) < needed:
             return self._exact.search(query, k, allowed)
         scores = self._exact.score(query, proposed)
         order = np.lexsort((proposed, -scores))[:k]

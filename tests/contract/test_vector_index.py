@@ -187,6 +187,19 @@ def test_many_masked_rows_do_not_keep_chroma_from_proposing(
     assert index.search(query, 10, allowed)[0].tolist() == expected
 
 
+@pytest.mark.parametrize("store", ["chroma_folder", "served"])
+def test_chroma_proposes_also_where_more_is_asked_for_than_there_is(
+    request: pytest.FixtureRequest, store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = request.getfixturevalue(store)
+    index = ChromaVectors(
+        MATRICES["repeated"], chroma_in(made) if isinstance(made, Path) else made, "repeated", exact_below=0
+    )
+    allowed = some(72, np.arange(2, 72))
+    monkeypatch.setattr(ExactVectors, "search", None)
+    assert sorted(index.search(random_matrix(1, 23)[0], 100, allowed)[0].tolist()) == list(range(2, 72))
+
+
 def test_rows_behind_more_masked_ones_than_are_proposed_are_found(build: Build) -> None:
     query = random_matrix(1, 22)[0]
     nearest = naive(MATRICES["random"], query, 500)
