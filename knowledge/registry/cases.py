@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 
-from sqlalchemy import Connection, bindparam, delete, func, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, select, update
 
 from knowledge.errors import NotFound
 from knowledge.registry.audit import UNKNOWN_ACTOR, record
@@ -150,7 +150,7 @@ def _there(connection: Connection, cases: Sequence[ReferenceCase]) -> dict[str, 
     sent: dict[str, set[str]] = {}
     for case in cases:
         sent.setdefault(case.dataset, set()).add(case.original)
-    wanted = [CASES.c.id.in_(some) for some in slices(sorted({case.id for case in cases}))]
+    wanted: list[ColumnElement[bool]] = [CASES.c.id.in_(some) for some in slices(sorted({case.id for case in cases}))]
     for name, originals in sorted(sent.items()):
         wanted += [(CASES.c.dataset == name) & CASES.c.original.in_(some) for some in slices(sorted(originals))]
     found: dict[str, Picture] = {}
