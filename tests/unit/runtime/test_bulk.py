@@ -9,6 +9,7 @@ from multiprocessing.connection import Client
 from pathlib import Path
 
 import pytest
+import torch
 
 from knowledge.case_ingest import Admitted, NewPicture
 from knowledge.errors import DocumentRefused, StorageFailed
@@ -86,6 +87,14 @@ def test_who_has_no_key_gets_no_piece() -> None:
 def test_numbers_that_never_come_leave_gaps() -> None:
     results = [*_with_gaps(iter([(1, "b"), (2, "c"), (4, "e")]), 7)]  # type: ignore[arg-type]
     assert [one if isinstance(one, str) else None for one in results] == [None, "b", "c", None, "e", None, None]
+
+
+@pytest.fixture(autouse=True)
+def same_threads() -> Iterator[None]:
+    """A step sets the threads of its process, which here is that of every other test: last digits depend on them."""
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture
