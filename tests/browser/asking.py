@@ -23,9 +23,7 @@ def consultation(number: int = 0) -> dict[str, Any]:
 
 def choose(page: Page, *files: FilePayload) -> None:
     """Files by the button, as a person chooses them."""
-    with page.expect_file_chooser() as chooser:
-        page.get_by_role("button", name="Choose pictures").click()
-    chooser.value.set_files(list(files))
+    chooser_of(page, page.get_by_role("button", name="Choose pictures").click).set_files(list(files))
 
 
 def payload(data: bytes, name: str = "Ms Example.png", media_type: str = "image/png") -> FilePayload:

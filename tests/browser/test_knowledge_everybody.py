@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 
 from runtime.keys import Role
 from runtime.service import Service
-from tests.browser.asking import tab_to
+from tests.browser.asking import chooser_of, tab_to
 from tests.browser.conftest import Open
 from tests.browser.curating import ended, pdf, proven
 from tests.browser.serving import Server, serving_here
@@ -24,9 +24,7 @@ def test_the_main_way_needs_no_mouse(own_server: Server, open_page: Open) -> Non
     chooser_button = page.get_by_label("PDF files")
     expect(chooser_button).to_be_visible()
     tab_to(page, chooser_button)
-    with page.expect_file_chooser() as choosing:
-        page.keyboard.press("Enter")
-    choosing.value.set_files(
+    chooser_of(page, lambda: page.keyboard.press("Enter")).set_files(
         [pdf("keys.pdf", "Cellulitis: offer flucloxacillin 500 mg four times daily.", "Cellulitis")]
     )
     tab_to(page, page.get_by_label("Take them in as drafts"))
