@@ -171,32 +171,28 @@ def test_masked_rows_never_come_back_and_the_others_do(build: Build, kept: int) 
     assert rows.tolist() == naive(MATRICES["random"], query, 10, allowed)
 
 
-@pytest.mark.parametrize("store", ["chroma_folder", "served"])
-def test_many_masked_rows_do_not_keep_chroma_from_proposing(
-    request: pytest.FixtureRequest, store: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture(params=["chroma_folder", "served"])
+def build_proposing(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], ChromaVectors]:
+    """An index of the named vectors that cannot search exactly."""
+    made = request.getfixturevalue(request.param)
+    store = chroma_in(made) if isinstance(made, Path) else made
+    monkeypatch.setattr(ExactVectors, "search", None)
+    return lambda name: ChromaVectors(MATRICES[name], store, name, exact_below=0)
+
+
+def test_many_masked_rows_do_not_keep_chroma_from_proposing(build_proposing: Callable[[str], ChromaVectors]) -> None:
     """A corpus collects superseded and retired rows for as long as it lives."""
-    made = request.getfixturevalue(store)
-    index = ChromaVectors(
-        MATRICES["random"], chroma_in(made) if isinstance(made, Path) else made, "random", exact_below=0
-    )
     query = random_matrix(1, 20)[0]
     allowed = some(1_200, np.random.default_rng(21).permutation(1_200)[:700])
     expected = naive(MATRICES["random"], query, 10, allowed)
-    monkeypatch.setattr(ExactVectors, "search", None)
-    assert index.search(query, 10, allowed)[0].tolist() == expected
+    assert build_proposing("random").search(query, 10, allowed)[0].tolist() == expected
 
 
-@pytest.mark.parametrize("store", ["chroma_folder", "served"])
 def test_chroma_proposes_also_where_more_is_asked_for_than_there_is(
-    request: pytest.FixtureRequest, store: str, monkeypatch: pytest.MonkeyPatch
+    build_proposing: Callable[[str], ChromaVectors],
 ) -> None:
-    made = request.getfixturevalue(store)
-    index = ChromaVectors(
-        MATRICES["repeated"], chroma_in(made) if isinstance(made, Path) else made, "repeated", exact_below=0
-    )
+    index = build_proposing("repeated")
     allowed = some(72, np.arange(2, 72))
-    monkeypatch.setattr(ExactVectors, "search", None)
     assert sorted(index.search(random_matrix(1, 23)[0], 100, allowed)[0].tolist()) == list(range(2, 72))
 
 

@@ -1,7 +1,4 @@
-"""Consultations on two real vLLM servers: the same answers as one gives, and what a killed one leaves behind.
-
-How long recovery takes is printed and never judged: the machine may be busy. `pytest -s` shows it.
-"""
+"""Consultations on two real vLLM servers: the same answers as one gives. What a killed one leaves behind: tests.cluster."""
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import asdict
@@ -19,8 +16,6 @@ from tests.vllm.server import VllmServer
 
 Draw = Callable[[str, int], bytes]
 Pair = tuple[VllmServer, VllmServer]
-KINDS = ("psoriasis", "nevus", "acne")
-AT_ONCE = 4  # consultations
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(600)]
 
