@@ -33,6 +33,7 @@ GIVE_WAY_S = 0.06  # longer than the pause between two looks of who waits for th
 ATTEMPTS = 10  # a job that ends its process every time must not do so for ever
 PASSING = frozenset({"timed_out", "parser_died"})  # refusals that another attempt may not meet: the bytes are kept
 NOT_READABLE = "The file cannot be read. Check that it is still there and that this user may read it."
+NOT_MERGED = "What came in is found, but no new index could be made; the next job tries again."
 GONE = "The stored file was deleted before it was read. Send it again."
 
 Done = Callable[[FileOutcome], None]
@@ -121,7 +122,8 @@ class JobRunner:
 
         `done` is told each outcome, `progress` how many rows of a collection of cases are read.
 
-        What stops the whole job is written into it and raised: KnowledgeError, RetrievalError, RuntimeRefused.
+        What stops the whole job is written into it and raised: KnowledgeError, RetrievalError, RuntimeRefused. So is what
+        keeps the index from being replaced afterwards, which leaves the job as its files ended.
         """
         try:
             with self._service.locks.working_on(job_id, wait=wait):
@@ -139,6 +141,7 @@ class JobRunner:
     def _worked(self, job: Job, told: "_Told") -> Job:
         if job.attempts > ATTEMPTS:
             return self._jobs.end(job.id, JobState.FAILED, "gave_up", f"it was interrupted {ATTEMPTS} times")
+        state: JobState | None = None
         try:
             work = {JobKind.DOCUMENTS: self._documents, JobKind.CASES: self._cases}[job.kind]
             state = work(job, told)
@@ -151,8 +154,9 @@ class JobRunner:
             self._jobs.lay_down(job.id)
             raise
         except (KnowledgeError, RetrievalError, RuntimeRefused) as error:
+            message = str(error) if state is None else f"{NOT_MERGED} {error}"
             with suppress(KnowledgeError):  # a disk that is full takes no last word; the job is then taken up again
-                self._jobs.end(job.id, JobState.FAILED, error.reason, str(error))
+                self._jobs.end(job.id, state or JobState.FAILED, error.reason, message)
             raise
         return self._jobs.end(job.id, state)
 

@@ -348,7 +348,7 @@ def test_a_job_that_waited_too_long_for_another_writer_waits_on(service: KilledS
     assert told(runner.run(job.id)) == ["a added"]
 
 
-def test_an_index_that_cannot_be_built_fails_the_job_after_its_files_are_in(
+def test_a_job_whose_files_are_in_is_done_though_no_new_index_could_be_made_and_says_so(
     runner: JobRunner, jobs: Jobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fails(_self: Writer) -> None:
@@ -358,7 +358,10 @@ def test_an_index_that_cannot_be_built_fails_the_job_after_its_files_are_in(
     job = accepted(runner, "a")
     with pytest.raises(BuildFailed):
         runner.run(job.id)
-    assert (jobs.job(job.id).reason, told(jobs.job(job.id))) == ("build_failed", ["a added"])
+    ended = jobs.job(job.id)
+    assert (ended.state, ended.reason, told(ended)) == (JobState.DONE, "build_failed", ["a added"])
+    assert ended.message is not None
+    assert ended.message.startswith("What came in is found")
 
 
 # --- more than one at work ---------------------------------------------------------------------------------------------
