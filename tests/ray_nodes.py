@@ -41,6 +41,12 @@ class Nodes:
         kill_tagged(self.second)
         self.second = None
 
+    def second_encodes(self) -> bool:
+        """Whether a worker of the second node has texts or pictures in hand: Ray writes into its title what it does."""
+        assert self.second is not None
+        workers = [one for pid in _tagged(self.second) for one in children_of(pid)]
+        return any(b"MapWorker(MapBatches(Encoding)).submit" in command_of(one) for one in workers)
+
     def start_head(self) -> None:
         self._start("127.0.0.2", "--head", "--port", self.address.rpartition(":")[2], "--temp-dir", str(self.folder),
                     "--include-dashboard", "false")  # fmt: skip
@@ -85,6 +91,23 @@ def kill_tagged(tag: str) -> None:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         time.sleep(0.05)
+
+
+def children_of(pid: int) -> list[int]:
+    """Processes that this one started and that live."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            if int(stat.read_text("utf-8", "replace").rpartition(")")[2].split()[1]) == pid:
+                found.append(int(stat.parent.name))
+    return found
+
+
+def command_of(pid: int) -> bytes:
+    """Its command line or title; empty where it is gone."""
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    return b""
 
 
 def _tagged(tag: str) -> Iterator[int]:

@@ -38,6 +38,7 @@ CLOSE = 2e-6  # texts of several documents encoded together differ from those en
 ENDING_S = 10
 WAITING_S = 900  # a busy machine is no failure; a test that hangs is ended by its own limit
 PAUSE_S = 2.0  # of a worker's reader, between two questions
+LONG_PAUSE_S = 8.0  # beside a bulk ingest, which wants the processors for minutes
 MERGE_ABOVE = 4  # passages: what a test takes in makes a new generation
 # What is asked without a pause: whatever guidelines come in, there is one right answer; and a model's report costs most.
 QUIET: Mapping[str, Any] = {"passages": False, "report": "extractive"}
@@ -257,8 +258,9 @@ class Readers:
     They are QUIET; `expected` are the right answers.
     """
 
-    def __init__(self, workers: Sequence[Server], expected: Answers) -> None:
+    def __init__(self, workers: Sequence[Server], expected: Answers, pause_s: float = PAUSE_S) -> None:
         self._expected = expected
+        self._pause_s = pause_s
         self._over = threading.Event()
         self._heard = {id(worker): Heard() for worker in workers}
         self._workers = list(workers)
@@ -299,7 +301,7 @@ class Readers:
         heard = self._heard[id(worker)]
         with client_of(worker) as client:
             for asked in itertools.cycle(ASKED):
-                if self._over.wait(PAUSE_S):  # leaves the processors to what is being taken in
+                if self._over.wait(self._pause_s):  # leaves the processors to what is being taken in
                     return
                 started = time.monotonic()
                 try:

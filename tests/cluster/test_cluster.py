@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,6 +34,7 @@ from tests import hostile
 from tests.cluster.cluster import (
     ASKED,
     EXACT,
+    LONG_PAUSE_S,
     NOTE,
     QUIET,
     Answers,
@@ -285,19 +287,23 @@ def test_a_ray_node_that_is_killed_during_a_bulk_ingest_costs_time(
     nodes.start_second()
     service = cluster.opened(tmp_path / "home", encoders)
     seen: list[FileOutcome] = []
+    killed_at = 0.0
 
-    def done(outcome: FileOutcome) -> None:
-        seen.append(outcome)
-        if len(seen) == 2:
-            nodes.kill_second()
+    def kill() -> None:
+        nonlocal killed_at
+        until(nodes.second_encodes)
+        nodes.kill_second()
+        killed_at = time.monotonic()
 
-    with (
-        Readers(cluster.workers, quiet) as readers,
-        timed(f"a bulk ingest of {len(uploads)} files, of whose two Ray nodes one was killed after the second"),
-    ):
-        outcomes = Curator(service, engine=RayEngine(nodes.address)).ingest_documents(uploads, done)
+    killer = threading.Thread(target=kill)
+    with Readers(cluster.workers, quiet, LONG_PAUSE_S) as readers:
+        killer.start()
+        outcomes = Curator(service, engine=RayEngine(nodes.address)).ingest_documents(uploads, seen.append)
+        ended = time.monotonic()
+        killer.join()
+    told(f"a Ray node killed while it encodes: all {len(uploads)} files are in {ended - killed_at:.1f} s later")
     told(f"node: {readers.told()}")
-    assert nodes.second is None, "it was not killed"
+    assert killed_at < ended, "it was killed too late"
     assert seen == outcomes, "each once, in order"
     here = open_service(tmp_path / "here", load_settings(tmp_path, configuration="embedded"), encoders)
     assert outcomes == Curator(here).ingest_documents(uploads)
@@ -322,7 +328,7 @@ def test_a_bulk_ingest_that_is_killed_is_finished_by_a_worker(
     [(before,)] = cluster.execute("SELECT count(*) FROM documents")
     settings = {f"DERMACITE_{name.upper()}": value for name, value in environment_of(cluster.settings).items()}
     with (
-        Readers(cluster.workers, quiet) as readers,
+        Readers(cluster.workers, quiet, LONG_PAUSE_S) as readers,
         subprocess.Popen(
             [*command, "--engine", "ray", "--address", nodes.address], cwd=ROOT, env={**os.environ, **settings},
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,

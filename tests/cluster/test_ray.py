@@ -7,9 +7,7 @@ import os
 import pickle
 import signal
 import threading
-import time
 from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -29,12 +27,11 @@ from runtime.curation import Curator
 from runtime.errors import ClusterFailed
 from runtime.jobs import JobRunner, Upload
 from runtime.service import Service, open_service
-from tests.cluster.cluster import assert_same_vectors
-from tests.ray_nodes import Nodes
+from tests.cluster.cluster import assert_same_vectors, until
+from tests.ray_nodes import Nodes, children_of, command_of
 from tests.sample import guideline, write_cases
 
 ROOT = Path(__file__).parents[2]
-PATIENCE_S = 280
 CLOSE = 2e-6  # texts of several documents encoded together differ from those encoded alone in the seventh digit
 
 pytestmark = [pytest.mark.timeout(900), pytest.mark.xdist_group("ray")]
@@ -111,30 +108,6 @@ def test_an_index_is_that_of_the_embedded_path(nodes: Nodes, own_service: Servic
 # --- what dies ---------------------------------------------------------------------------------------------------------
 
 
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < deadline, "what was waited for never came"
-        time.sleep(0.02)
-
-
-def children_of(pid: int) -> list[int]:
-    found = []
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError):
-            if int(stat.read_text("utf-8", "replace").rpartition(")")[2].split()[1]) == pid:
-                found.append(int(stat.parent.name))
-    return found
-
-
-def besides(pid: int) -> int:
-    """The process between a writer and its cluster."""
-    [child] = [
-        one for one in children_of(pid) if b"runtime.bulk.ray_child" in Path(f"/proc/{one}/cmdline").read_bytes()
-    ]
-    return child
-
-
 def test_a_cluster_that_is_lost_lays_the_job_down_and_says_so(
     nodes: Nodes, sample_service: Service, tmp_path: Path
 ) -> None:
@@ -156,14 +129,13 @@ def test_a_cluster_that_is_lost_lays_the_job_down_and_says_so(
 
 def kill_child() -> None:
     """Kill the process beside this one, as soon as there is one."""
-    until(lambda: any(b"ray_child" in _cmdline(one) for one in children_of(os.getpid())))
-    os.kill(besides(os.getpid()), signal.SIGKILL)
 
+    def found() -> list[int]:
+        return [one for one in children_of(os.getpid()) if b"runtime.bulk.ray_child" in command_of(one)]
 
-def _cmdline(pid: int) -> bytes:
-    with suppress(OSError):
-        return Path(f"/proc/{pid}/cmdline").read_bytes()
-    return b""
+    until(lambda: bool(found()))
+    [child] = found()
+    os.kill(child, signal.SIGKILL)
 
 
 class Deadly:
