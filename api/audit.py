@@ -8,10 +8,10 @@ from litestar.di import NamedDependency
 from litestar.openapi.spec import Example
 from litestar.params import QueryParameter
 
-from api import examples
+from api import examples, job_examples
 from api.backend import Backend
 from api.openapi import example, problems
-from api.schemas import AuditList
+from api.replies import AuditList
 from runtime.keys import Role
 
 LAST = 2**53  # numbers that a database and a browser can hold
@@ -47,7 +47,7 @@ Limit = Annotated[int, QueryParameter(ge=1, le=10_000, description="At most so m
 
 @get(
     "/v1/audit", role=Role.CURATOR, operation_id="list_audit", summary="Read the audit log", tags=["audit"],
-    responses={200: example(AuditList, {"entries": [examples.AUDIT_ENTRY]}), **problems(400, 503)},
+    responses={200: example(AuditList, {"entries": [job_examples.AUDIT_ENTRY]}), **problems(400, 503)},
 )  # fmt: skip
 async def list_audit(
     backend: NamedDependency[Backend], item: Item = None, by: By = None, action: Action = None, after: After = 0,

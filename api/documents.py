@@ -10,12 +10,13 @@ from litestar.di import NamedDependency
 from litestar.openapi.spec import Example
 from litestar.params import MultipartBody, PathParameter, QueryParameter
 
-from api import examples
+from api import examples, job_examples
 from api.actors import Actor, curator
 from api.backend import Backend
 from api.errors import DocumentsRefused, UploadRefused
 from api.openapi import body_example, example, problems
-from api.schemas import DocumentDetail, DocumentList, DocumentsForm, Ingested
+from api.replies import DocumentDetail, DocumentList, Ingested
+from api.schemas import DocumentsForm
 from knowledge.registry.jobs import Job
 from knowledge.types import FileOutcome, Outcome
 from runtime.deletion import Receipt
@@ -52,7 +53,7 @@ def shown_name(file: UploadFile, number: int) -> str:
     responses={
         201: example(Ingested, {"outcomes": [examples.OUTCOME, examples.REFUSED_OUTCOME]}, "At least one was added"),
         200: example(Ingested, {"outcomes": [{**examples.OUTCOME, "state": "unchanged"}]}, "All were there already"),
-        202: example(Job, examples.JOB, "Accepted with `background`; `Location` names the job"),
+        202: example(Job, job_examples.JOB, "Accepted with `background`; `Location` names the job"),
         **problems(400, 404, 413, 422, 503),
     },
     operation_class=body_example(

@@ -17,7 +17,7 @@ from litestar.di import NamedDependency
 from api.auth import EVERYBODY
 from api.openapi import example, problems
 from api.problems import ROOTS
-from api.schemas import Alive, Ready
+from api.replies import Alive, Ready
 from inference.concurrent import all_of
 from inference.engines.errors import EngineError
 from inference.engines.replica import Standing

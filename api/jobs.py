@@ -13,17 +13,17 @@ from litestar.params import PathParameter, QueryParameter
 from litestar.response import ServerSentEvent, ServerSentEventMessage
 from litestar.serialization import encode_json
 
-from api import examples
+from api import job_examples
 from api.actors import Actor
 from api.backend import Backend
 from api.openapi import EVENT_STREAM, example, problems, text
-from api.schemas import JobList
+from api.replies import JobList
 from knowledge.registry.jobs import ENDS, Job, JobItem, JobState
 from runtime.keys import Role
 
 LOOK_S = 0.25  # between two looks at a job that is followed
 
-JobId = Annotated[str, PathParameter(description="Id of a job.", examples=[Example(value=examples.JOB_ID)])]
+JobId = Annotated[str, PathParameter(description="Id of a job.", examples=[Example(value=job_examples.JOB_ID)])]
 State = Annotated[
     JobState | None,
     QueryParameter(name="state", description="Only jobs in this state.", examples=[Example(value="running")]),
@@ -33,7 +33,7 @@ Limit = Annotated[int, QueryParameter(ge=1, le=1_000, description="At most so ma
 
 @get(
     "/v1/jobs", role=Role.CURATOR, operation_id="list_jobs", summary="List jobs", tags=["jobs"],
-    responses={200: example(JobList, {"jobs": [examples.JOB]}), **problems(400, 503)},
+    responses={200: example(JobList, {"jobs": [job_examples.JOB]}), **problems(400, 503)},
 )  # fmt: skip
 async def list_jobs(backend: NamedDependency[Backend], in_state: State = None, limit: Limit = 100) -> JobList:
     """The newest first."""
@@ -43,7 +43,7 @@ async def list_jobs(backend: NamedDependency[Backend], in_state: State = None, l
 
 @get(
     "/v1/jobs/{job_id:str}", role=Role.CURATOR, operation_id="get_job", summary="Look at a job", tags=["jobs"],
-    responses={200: example(Job, examples.JOB), **problems(400, 404, 503)},
+    responses={200: example(Job, job_examples.JOB), **problems(400, 404, 503)},
 )  # fmt: skip
 async def get_job(job_id: JobId, backend: NamedDependency[Backend]) -> Job:
     """How far it is, and what became of each file and of each page without text."""
@@ -53,7 +53,7 @@ async def get_job(job_id: JobId, backend: NamedDependency[Backend]) -> Job:
 @get(
     "/v1/jobs/{job_id:str}/events", role=Role.CURATOR, operation_id="follow_job", summary="Follow a job", tags=["jobs"],
     media_type=EVENT_STREAM,
-    responses={200: text(EVENT_STREAM, "Server-sent events", examples.JOB_EVENTS), **problems(400, 404, 503)},
+    responses={200: text(EVENT_STREAM, "Server-sent events", job_examples.JOB_EVENTS), **problems(400, 404, 503)},
 )  # fmt: skip
 async def follow_job(job_id: JobId, backend: NamedDependency[Backend]) -> Response[Any]:
     """Server-sent events: `job` when its state changes, `item` when a file moves on, and last `end` with all of it.
@@ -89,7 +89,7 @@ def _message(name: str, data: object) -> ServerSentEventMessage:
 @post(
     "/v1/jobs/{job_id:str}/cancel", status_code=200, role=Role.CURATOR, operation_id="cancel_job",
     summary="Cancel a job", tags=["jobs"],
-    responses={200: example(Job, {**examples.JOB, "cancelled": True}), **problems(400, 404, 409, 503)},
+    responses={200: example(Job, {**job_examples.JOB, "cancelled": True}), **problems(400, 404, 409, 503)},
 )  # fmt: skip
 async def cancel_job(job_id: JobId, backend: NamedDependency[Backend], actor: Actor) -> Job:
     """It ends after the file at hand; what is in stays in."""
@@ -99,7 +99,7 @@ async def cancel_job(job_id: JobId, backend: NamedDependency[Backend], actor: Ac
 @post(
     "/v1/jobs/{job_id:str}/retry", status_code=202, role=Role.CURATOR, operation_id="retry_job",
     summary="Try a job again", tags=["jobs"],
-    responses={202: example(Job, {**examples.JOB, "state": "queued"}), **problems(400, 404, 409, 503)},
+    responses={202: example(Job, {**job_examples.JOB, "state": "queued"}), **problems(400, 404, 409, 503)},
 )  # fmt: skip
 async def retry_job(job_id: JobId, backend: NamedDependency[Backend], actor: Actor) -> Job:
     """The files of a failed or cancelled job that are not in."""

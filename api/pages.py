@@ -16,7 +16,7 @@ from api.backend import Backend
 from api.content import etag_of, not_modified, ranged, whole
 from api.documents import DocumentId
 from api.openapi import binary, empty, example, problems
-from api.schemas import PageText
+from api.replies import PageText
 from knowledge.errors import NotFound
 from knowledge.places import unpacked
 from knowledge.types import DocumentVersion, Line, Page

@@ -13,7 +13,8 @@ from api.actors import Actor, curator
 from api.backend import Backend
 from api.openapi import body_example, example, problems
 from api.pages import lines_of
-from api.schemas import PassageList, PlaceList, SourceRequest
+from api.replies import PassageList, PlaceList
+from api.schemas import SourceRequest
 from knowledge.places import places_of
 from knowledge.types import DocumentVersion
 from runtime.changes import Difference, difference

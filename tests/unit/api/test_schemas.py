@@ -10,23 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from api import counterfactual_examples, dataset_examples, examples
+from api import counterfactual_examples, dataset_examples, examples, job_examples
 from api.counterfactuals import CounterfactualRequest
-from api.schemas import (
-    DiagnosisRequest,
-    DocumentDetail,
-    DocumentList,
-    FiltersRequest,
-    Ingested,
-    JsonText,
-    PageText,
-    PictureSearchRequest,
-    SearchRequest,
-    SourceRequest,
-)
+from api.replies import DocumentDetail, DocumentList, Ingested, PageText
+from api.schemas import DiagnosisRequest, FiltersRequest, JsonText, PictureSearchRequest, SearchRequest, SourceRequest
 from inference.counterfactual import CounterfactualOptions, Counterfactuals
 from inference.lookup import SearchResult
 from inference.types import Abstention, Diagnosis, DiagnosisOptions
+from knowledge.registry import AuditEntry
+from knowledge.registry.jobs import Job
 from knowledge.types import Dataset, ReferenceCase, Source
 from retrieval.filters import Filters
 from runtime.coverage import Coverage
@@ -130,6 +122,8 @@ def test_a_source_is_kept_as_it_was_sent() -> None:
         (DocumentList, {"documents": [examples.DOCUMENT]}),
         (DocumentDetail, examples.DOCUMENT_DETAIL),
         (PageText, examples.PAGE),
+        (Job, job_examples.JOB),
+        (AuditEntry, job_examples.AUDIT_ENTRY),
         (Receipt, examples.RECEIPT),
         (ReferenceCase, examples.CASE),
         (Dataset, dataset_examples.DATASET),
