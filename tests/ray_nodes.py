@@ -18,6 +18,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 PATIENCE_S = 240  # a busy machine is no failure
 STORE_BYTES = 100_000_000
+# Reading and encoding, as runtime/bulk/ray_child.py names them.
+STEPS = (b"::MapBatches(_each)", b"::MapWorker(MapBatches(Encoding)).submit")
 
 
 @dataclass
@@ -41,11 +43,11 @@ class Nodes:
         kill_tagged(self.second)
         self.second = None
 
-    def second_encodes(self) -> bool:
-        """Whether a worker of the second node has texts or pictures in hand: Ray writes into its title what it does."""
+    def second_has_work(self) -> bool:
+        """Whether a worker of the second node has a piece in hand: Ray writes into its title what it does."""
         assert self.second is not None
-        workers = [one for pid in _tagged(self.second) for one in children_of(pid)]
-        return any(b"MapWorker(MapBatches(Encoding)).submit" in command_of(one) for one in workers)
+        titles = [command_of(one) for pid in _tagged(self.second) for one in children_of(pid)]
+        return any(step in title for title in titles for step in STEPS)
 
     def start_head(self) -> None:
         self._start("127.0.0.2", "--head", "--port", self.address.rpartition(":")[2], "--temp-dir", str(self.folder),

@@ -291,7 +291,7 @@ def test_a_ray_node_that_is_killed_during_a_bulk_ingest_costs_time(
 
     def kill() -> None:
         nonlocal killed_at
-        until(nodes.second_encodes)
+        until(nodes.second_has_work)
         nodes.kill_second()
         killed_at = time.monotonic()
 
@@ -301,9 +301,9 @@ def test_a_ray_node_that_is_killed_during_a_bulk_ingest_costs_time(
         outcomes = Curator(service, engine=RayEngine(nodes.address)).ingest_documents(uploads, seen.append)
         ended = time.monotonic()
         killer.join()
-    told(f"a Ray node killed while it encodes: all {len(uploads)} files are in {ended - killed_at:.1f} s later")
+    told(f"a Ray node killed with a piece in hand: all {len(uploads)} files are in {ended - killed_at:.1f} s later")
     told(f"node: {readers.told()}")
-    assert killed_at < ended, "it was killed too late"
+    assert 0 < killed_at < ended, "it was killed too late"
     assert seen == outcomes, "each once, in order"
     here = open_service(tmp_path / "here", load_settings(tmp_path, configuration="embedded"), encoders)
     assert outcomes == Curator(here).ingest_documents(uploads)
