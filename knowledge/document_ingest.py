@@ -146,7 +146,7 @@ class DocumentIngest:
             return self._registry.document(document_id_of(version_id))
         if source is None or source.publisher is None:
             return None  # a title alone, perhaps read from the file, names no document for sure
-        same = [one for one in self._registry.documents() if _identity(one.source) == _identity(source)]
+        same = self._registry.documents_named(source)
         return same[0] if len(same) == 1 else None
 
 
@@ -183,11 +183,6 @@ def _within(seconds: float, count: Callable[[str], int]) -> Callable[[str], int]
 def _title_from(name: str) -> str:
     """A file's name as a title that can be stored and printed: names may hold line ends and bytes that are no text."""
     return " ".join(repair(Path(name).stem).split())[:MAX_TITLE] or "untitled"
-
-
-def _identity(source: Source) -> tuple[str, ...]:
-    fields = (source.title, source.publisher or "", source.jurisdiction or "")
-    return tuple(" ".join(one.casefold().split()) for one in fields)
 
 
 def _state_for(source: Source | None, intent: Intent, known: Document | None) -> VersionState:

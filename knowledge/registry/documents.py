@@ -1,6 +1,7 @@
 """Documents and their versions as they are: lists, single ones, pages and passages."""
 
 from collections.abc import Collection, Sequence
+from itertools import groupby
 
 from sqlalchemy import ColumnElement, Connection, select
 
@@ -24,6 +25,7 @@ from knowledge.types import (
     Page,
     PageState,
     Passage,
+    Source,
     Standing,
     VersionState,
     searched_text,
@@ -53,6 +55,21 @@ class Documents:
         for version in versions:
             of.setdefault(version.document_id, []).append(version)
         return tuple(sorted(map(document_of, of.values()), key=lambda one: (one.source.title, one.id)))
+
+    def documents_named(self, source: Source) -> tuple[Document, ...]:
+        """Documents whose title, publisher and jurisdiction read like this source's, whatever their case and blanks."""
+        wanted = _named(source.title, source.publisher, source.jurisdiction)
+        columns = (VERSIONS.c.document_id, VERSIONS.c.title, VERSIONS.c.publisher, VERSIONS.c.jurisdiction)
+        with self._database.read() as connection:
+            # Case is folded here: databases fold ASCII alone, or as their locale has it. Only what fits is read whole.
+            ids = {one for one, *names in connection.execute(select(*columns)) if _named(*names) == wanted}
+            versions = versions_where(connection, VERSIONS.c.document_id.in_(ids)) if ids else ()
+        documents = [document_of([*group]) for _, group in groupby(versions, lambda one: one.document_id)]
+        # An older version may have had the name that its document has no more.
+        return tuple(
+            one for one in documents
+            if _named(one.source.title, one.source.publisher, one.source.jurisdiction) == wanted
+        )  # fmt: skip
 
     def document(self, document_id: str) -> Document:
         """One document by its id or the id of any of its versions. Raises NotFound."""
@@ -136,6 +153,10 @@ class Documents:
         day = today()
         with self._database.read() as connection:
             return [passage_of(row, day) for row in connection.execute(mine)]
+
+
+def _named(*names: str | None) -> tuple[str, ...]:
+    return tuple(" ".join((one or "").casefold().split()) for one in names)
 
 
 def versions_where(connection: Connection, which: object = None) -> tuple[DocumentVersion, ...]:

@@ -244,6 +244,18 @@ def test_the_first_bytes_of_a_document_come_back_as_a_version_of_it(registry: Re
     assert [(one.number, one.state) for one in registry.versions(document)] == [(2, SUPERSEDED), (3, LIVE)]
 
 
+def test_documents_of_a_name_are_those_that_have_it_now_however_it_is_written(registry: Registry) -> None:
+    swiss = replace(SOURCE, jurisdiction="CH")
+    first, second = add(registry, "a"), add(registry, "b", source=swiss)
+    assert [
+        one.id for one in registry.documents_named(replace(SOURCE, title=" PSORIASIS", publisher="a  Society"))
+    ] == [first]
+    assert [one.id for one in registry.documents_named(swiss)] == [second]
+    add(registry, "c", of=first, source=replace(SOURCE, title="Psoriasis and its treatment"))
+    assert registry.documents_named(SOURCE) == (), "the edition in force has another name"
+    assert registry.documents_named(replace(SOURCE, publisher=None)) == ()
+
+
 def test_a_version_of_a_document_that_is_gone_is_refused_and_leaves_nothing(registry: Registry) -> None:
     document = add(registry, "one")
     registry.delete_document(document)
