@@ -96,20 +96,24 @@ class Lookup:
         view = searched.view
         by_text = replace(self._passages, k=options.k, fusion=options.fusion or self._passages.fusion)
         passages = cases = Ranking(())
+        encoders = self._encoders
+        query = None
         if text.strip():
             with clock.step("passages"):
+                query = search.text_query(encoders.passages, text, expand=by_text.expand)
                 reading = self._reranking(partial(passage_texts, self._registry), options)
-                passages = search.passages(view, self._encoders, text, replace(by_text, reranking=reading))
+                passages = search.passages(view, encoders, text, replace(by_text, reranking=reading), query)
         if picture is not None:
             with clock.step("encode_pictures"):
-                pictures = search.encode_pictures(self._encoders, [picture.rgb])
+                pictures = search.encode_pictures(encoders, [picture.rgb])
             with clock.step("cases"):
-                cases = search.neighbours(view, self._encoders, pictures, text, None, self._by_picture(options))
+                cases = search.neighbours(view, encoders, pictures, text, None, self._by_picture(options))
         else:
             with clock.step("cases"):
                 reading = self._reranking(partial(captions, self._registry), options)
                 asked = replace(by_text, cosine_floor=-1.0, reranking=reading)
-                cases = search.captions(view, self._encoders, text, asked)
+                same = query if encoders.captions is encoders.passages else None  # most of a search is encoding
+                cases = search.captions(view, encoders, text, asked, same)
         ledger = self._hydrated(passages, cases, options.filters)
         found = SearchResult(
             passages=tuple(item for item in ledger if item.kind is EvidenceKind.PASSAGE),

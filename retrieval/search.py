@@ -78,9 +78,12 @@ def _blind_spots(view: View) -> Iterator[str]:
         )
 
 
-def passages(view: View, encoders: Encoders, text: str, options: HybridOptions) -> Ranking:
-    """Guideline passages about `text`."""
-    return passages_for(view, encoders, [text], options)[0]
+def passages(
+    view: View, encoders: Encoders, text: str, options: HybridOptions, query: TextQuery | None = None
+) -> Ranking:
+    """Guideline passages about `text`; `query` where it is encoded already."""
+    query = query or text_query(encoders.passages, text, expand=options.expand)
+    return _told(search_text(view.passages, query, options), view.passages.vectors)
 
 
 def passages_for(view: View, encoders: Encoders, texts: Sequence[str], options: HybridOptions) -> list[Ranking]:
@@ -89,9 +92,11 @@ def passages_for(view: View, encoders: Encoders, texts: Sequence[str], options: 
     return [_told(search_text(view.passages, query, options), view.passages.vectors) for query in queries]
 
 
-def captions(view: View, encoders: Encoders, text: str, options: HybridOptions) -> Ranking:
-    """Reference cases whose captions are about `text`."""
-    query = text_query(encoders.captions, text, expand=options.expand)
+def captions(
+    view: View, encoders: Encoders, text: str, options: HybridOptions, query: TextQuery | None = None
+) -> Ranking:
+    """Reference cases whose captions are about `text`; `query` where it is encoded already."""
+    query = query or text_query(encoders.captions, text, expand=options.expand)
     ranking = search_text(view.cases.captions, query, options, view.cases.captioned)
     return _told(ranking, view.cases.captions.vectors)
 

@@ -1,6 +1,7 @@
 """What a caller may switch of a search without a consultation."""
 
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -19,7 +20,7 @@ from retrieval.hybrid import Fusion, HybridOptions
 from retrieval.subqueries import SubQuery
 from retrieval.types import EncoderCard, Scores
 from retrieval.view import IndexReader
-from tests.fakes import COLOURS, Corpus, patch_of, picture_of
+from tests.fakes import COLOURS, Corpus, FakeTextEncoder, patch_of, picture_of
 
 PICTURE = picture_of(patch_of(COLOURS["psoriasis"], 1), "a picture")
 WORDS = "review of psoriasis and acne"
@@ -74,6 +75,21 @@ def test_of_a_version_superseded_between_search_and_reading_its_successor_is_fou
     assert "p-second-1" not in {item.id for item in one.search(text).passages}
     assert len(registry.editions) == 10 - AGAIN, "it must not search for ever"
     registry.close()
+
+
+def test_a_text_is_encoded_once_by_each_encoder_and_found_alike(shared: Corpus) -> None:
+    one, other = FakeTextEncoder(), FakeTextEncoder()
+    same, two = (replace(shared.encoders, captions=captions, passages=one) for captions in (one, other))
+    results = []
+    for encoders, read in ((same, [WORDS]), (two, [WORDS, WORDS])):
+        for encoder in (one, other):
+            encoder.encoded.clear()
+        asked = Lookup(shared.reader(), encoders, shared.registry, CaseOptions(), HybridOptions())
+        results.append(replace(asked.search(WORDS), timings_ms={}))
+        assert [*one.encoded, *other.encoded] == read
+    assert results[0] == results[1]
+    assert results[0].passages
+    assert results[0].cases
 
 
 def test_each_fusion_is_named_in_the_explanation(shared: Corpus) -> None:
