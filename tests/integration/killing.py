@@ -5,6 +5,7 @@ service, the jobs, the registry, Chroma, and an index build in a process of its 
 """
 
 import ctypes
+import glob
 import importlib
 import io
 import json
@@ -281,12 +282,12 @@ def _build(command: list[str], spaces: str, writing: int) -> None:
 # --- moments -----------------------------------------------------------------------------------------------------------
 
 
-def _stamps(files: Iterator[Path]) -> tuple[tuple[str, int, int], ...]:
+def _stamps(home: Path, pattern: str) -> tuple[tuple[str, int, int], ...]:
     found = []
-    for file in files:
+    for file in glob.iglob(pattern, root_dir=home, include_hidden=True):  # noqa: PTH207 (that fails where a folder goes)
         with suppress(OSError):
-            about = file.stat()
-            found.append((str(file), about.st_mtime_ns, about.st_size))
+            about = (home / file).stat()
+            found.append((file, about.st_mtime_ns, about.st_size))
     return tuple(sorted(found))
 
 
@@ -303,11 +304,11 @@ PATTERNS = {
 
 def moment_of(name: str, home: Path, nth: int) -> Callable[[], bool]:
     """True once those files of the home changed for the `nth` time (from 0) since it was first asked."""
-    left, before = nth, _stamps(home.glob(PATTERNS[name]))
+    left, before = nth, _stamps(home, PATTERNS[name])
 
     def now() -> bool:
         nonlocal left, before
-        found = _stamps(home.glob(PATTERNS[name]))
+        found = _stamps(home, PATTERNS[name])
         if found != before:
             before = found
             left -= 1
