@@ -17,6 +17,8 @@ from tests.object_storage import WHO, S3Server
 from tests.postgres_server import PostgresServer
 
 PARTS: Final = ("registry_url", "storage_url", "chroma_url")
+# Chroma, in its folder or on its server, is asked however small the collection.
+ASKED: Final = {"exact_below": "0"}
 _POSTGRES: Final = {"max_connections": "90"}
 
 

@@ -27,7 +27,7 @@ from typing import Final
 
 from bench.ingest import pdf
 from bench.material import made_queries, p50_p95, real_sentences
-from bench.parts import PARTS, Parts, parts
+from bench.parts import ASKED, PARTS, Parts, parts
 from inference.types import Consultation
 from retrieval.search import Encoders
 from runtime.building import PROJECT
@@ -39,7 +39,6 @@ from runtime.service import Service, open_service
 from runtime.settings import PREFIX, load_settings
 
 BESIDE: Final = "embedded, Chroma asked"
-ASKED: Final = {"exact_below": "0"}
 QUESTIONS = 20  # a round
 WARM = 1  # rounds
 SECTIONS = 3  # of a guideline that is taken in

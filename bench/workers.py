@@ -22,11 +22,10 @@ from pathlib import Path
 
 from bench.load import Heard, fill, heard_from
 from bench.material import Memory
-from bench.parts import PARTS, parts
+from bench.parts import ASKED, PARTS, parts
 from tests.served_process import Server, serving
 
 PROCESSES = (1, 2, 4)
-ASKED = {"exact_below": "0"}
 
 
 @dataclass

@@ -1,9 +1,10 @@
 """Documents and their versions as they are: lists, single ones, pages and passages."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import groupby
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, select
+from sqlalchemy import ColumnElement, Connection, Row, select
 
 from knowledge.errors import NotFound
 from knowledge.registry.database import Database
@@ -51,25 +52,18 @@ class Documents:
         """Every document, by title, then id."""
         with self._database.read() as connection:
             versions = versions_where(connection)
-        of: dict[str, list[DocumentVersion]] = {}
-        for version in versions:
-            of.setdefault(version.document_id, []).append(version)
-        return tuple(sorted(map(document_of, of.values()), key=lambda one: (one.source.title, one.id)))
+        return tuple(sorted(_documents(versions), key=lambda one: (one.source.title, one.id)))
 
     def documents_named(self, source: Source) -> tuple[Document, ...]:
         """Documents whose title, publisher and jurisdiction read like this source's, whatever their case and blanks."""
-        wanted = _named(source.title, source.publisher, source.jurisdiction)
-        columns = (VERSIONS.c.document_id, VERSIONS.c.title, VERSIONS.c.publisher, VERSIONS.c.jurisdiction)
+        wanted = _named(source)
+        names = (VERSIONS.c.document_id, VERSIONS.c.title, VERSIONS.c.publisher, VERSIONS.c.jurisdiction)
         with self._database.read() as connection:
             # Case is folded here: databases fold ASCII alone, or as their locale has it. Only what fits is read whole.
-            ids = {one for one, *names in connection.execute(select(*columns)) if _named(*names) == wanted}
+            ids = {row.document_id for row in connection.execute(select(*names)) if _named(row) == wanted}
             versions = versions_where(connection, VERSIONS.c.document_id.in_(ids)) if ids else ()
-        documents = [document_of([*group]) for _, group in groupby(versions, lambda one: one.document_id)]
         # An older version may have had the name that its document has no more.
-        return tuple(
-            one for one in documents
-            if _named(one.source.title, one.source.publisher, one.source.jurisdiction) == wanted
-        )  # fmt: skip
+        return tuple(one for one in _documents(versions) if _named(one.source) == wanted)
 
     def document(self, document_id: str) -> Document:
         """One document by its id or the id of any of its versions. Raises NotFound."""
@@ -155,8 +149,14 @@ class Documents:
             return [passage_of(row, day) for row in connection.execute(mine)]
 
 
-def _named(*names: str | None) -> tuple[str, ...]:
-    return tuple(" ".join((one or "").casefold().split()) for one in names)
+def _named(of: Source | Row[*tuple[Any, ...]]) -> tuple[str, ...]:
+    return tuple(" ".join((one or "").casefold().split()) for one in (of.title, of.publisher, of.jurisdiction))
+
+
+def _documents(versions: Iterable[DocumentVersion]) -> Iterator[Document]:
+    """Of versions that stand by document and number."""
+    for _, mine in groupby(versions, lambda one: one.document_id):
+        yield document_of([*mine])
 
 
 def versions_where(connection: Connection, which: object = None) -> tuple[DocumentVersion, ...]:

@@ -40,7 +40,7 @@ WAITING_S = 900  # a busy machine is no failure; a test that hangs is ended by i
 PAUSE_S = 2.0  # of a worker's reader, between two questions
 LONG_PAUSE_S = 8.0  # beside a bulk ingest, which wants the processors for minutes
 MERGE_ABOVE = 4  # passages: what a test takes in makes a new generation
-# What is asked without a pause: whatever guidelines come in, there is one right answer; and a model's report costs most.
+# What is asked again and again: whatever guidelines come in, there is one right answer; and a model's report costs most.
 QUIET: Mapping[str, Any] = {"passages": False, "report": "extractive"}
 # What may be said instead of an answer while a part is away.
 STATED = {502, 503, 504}

@@ -27,12 +27,9 @@ from runtime.curation import Curator
 from runtime.errors import ClusterFailed
 from runtime.jobs import JobRunner, Upload
 from runtime.service import Service, open_service
-from tests.cluster.cluster import assert_same_vectors, until
+from tests.cluster.cluster import CLOSE, assert_same_vectors, until
 from tests.ray_nodes import Nodes, children_of, command_of
 from tests.sample import guideline, write_cases
-
-ROOT = Path(__file__).parents[2]
-CLOSE = 2e-6  # texts of several documents encoded together differ from those encoded alone in the seventh digit
 
 pytestmark = [pytest.mark.timeout(900), pytest.mark.xdist_group("ray")]
 
